@@ -158,6 +158,10 @@ class Channels:
         channel = self._channels.get(uniqueid)
         return device_of(channel.name) if channel is not None else ""
 
+    def at_device(self, device: str) -> list[str]:
+        """Return the channels of a phone or trunk."""
+        return [each.uniqueid for each in self._channels.values() if device_of(each.name) == device]
+
     def entered_bridge(self, uniqueid: str, bridge: str) -> Channel:
         """Move a channel into a bridge, and return the channel."""
         channel = self.get(uniqueid)

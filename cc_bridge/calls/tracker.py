@@ -283,6 +283,8 @@ class Tracker:
         visit = self.visits.of(event.uniqueid)
         if customer is None and visit is not None:
             self._register_customer(visit)
+            if self._may_consult(event.uniqueid):
+                self.calls.mark_partial(event.uniqueid)
         for talk in self.talks.with_leg(event.uniqueid):
             # After a leg has left, the talk stays open: BlindTransfer can come after the QueueCallerJoin that
             # it caused (22.10).
@@ -346,7 +348,7 @@ class Tracker:
                 self.talks.close(talk, event.at)
         # Before the ring ends, or the agent would be available for a millisecond in between.
         self.state.completed += self.agents.talk_began(visit.agent, event.at)
-        uncertain = self._may_be_another(event)
+        uncertain = self._may_be_another(event) or self._may_consult(event.uniqueid)
         outcome = RingOutcome.ANSWERED
         if visit.interface != event.interface:
             forwarded = self.state.channels.forwarded(event.agent_uniqueid)
@@ -386,6 +388,18 @@ class Tracker:
         if is_local(event.agent_channel):
             return channels.answering(event.agent_uniqueid) == event.agent_uniqueid
         return device_of(event.agent_channel) != event.interface
+
+    def _may_consult(self, uniqueid: str) -> bool:
+        """Return whether the caller of a queue may be an agent who consults about an unknown customer.
+
+        This is possible if another line of the agent's phone was there before the AMI session.
+        """
+        channels = self.state.channels
+        device = channels.device_of(uniqueid)
+        if self._observed_since == -inf or self.state.name_at(device) == device:
+            return False
+        others = [line for line in channels.at_device(device) if line != uniqueid]
+        return any(self.calls.of(line) is None and not self.talks.with_leg(line) for line in others)
 
     def _who_answered(self, event: ev.Connected, visit: Visit) -> tuple[str, str]:
         """Return the name and the interface of the agent who answered.

@@ -9,8 +9,11 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from itertools import count
 from typing import NamedTuple
+
+from asterisk.manager import ManagerException
 
 from pbx.driver import Event, event
 from pbx.hearing import CALLERS, Hearing
@@ -91,7 +94,7 @@ class MixCall:
     # The caller
 
     def hangs_up(self) -> None:
-        self.rig.phones_driver.action("Hangup", Channel=self.number)
+        self._hangs_up(self.number)
 
     def _rates(self) -> Script:
         yield lambda: self._asked_on() or not self.hearing.is_living(self.uniqueid)
@@ -178,7 +181,7 @@ class MixCall:
         self.rig.plan(name, rings=seconds)
 
     def ends(self, phone: Phone) -> None:
-        self.rig.phones_driver.action("Hangup", Channel=phone.line)
+        self._hangs_up(phone.line)
 
     def refers(self, phone: Phone, exten: str) -> None:
         """Transfer blind, as the phone's transfer key does (REFER)."""
@@ -209,6 +212,10 @@ class MixCall:
         phone = Phone(name, new()[0], line)
         self.lines.add(phone.channel)
         return phone
+
+    def _hangs_up(self, line: str) -> None:
+        with suppress(ManagerException):  # hung up meanwhile
+            self.rig.phones_driver.action("Hangup", Channel=line)
 
     def _does(self, phone: Phone, what: str, **variables: str) -> None:
         for name, value in variables.items():

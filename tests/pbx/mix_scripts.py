@@ -58,7 +58,7 @@ def blind(transfer: Callable[[MixCall, Phone, str], None]) -> Callable[[MixCall]
     def script(call: MixCall) -> Script:
         agent = yield from call.answered()
         yield from call.talks()
-        transfer(call, agent, f"71{call.outsider()[1:]}")
+        transfer(call, agent, f"6{call.outsider()[1:]}")
         outsider = yield from call.answered(agent)
         yield from call.talks()
         call.ends(outsider)
@@ -70,10 +70,10 @@ def blind_twice(call: MixCall) -> Script:
     """Let the agent transfer to a colleague, who transfers on."""
     agent = yield from call.answered()
     yield from call.talks()
-    call.refers(agent, f"71{call.outsider()[1:]}")
+    call.refers(agent, f"6{call.outsider()[1:]}")
     second = yield from call.answered(agent)
     yield from call.talks()
-    call.refers(second, f"71{call.outsider()[1:]}")
+    call.refers(second, f"6{call.outsider()[1:]}")
     third = yield from call.answered(agent, second)
     yield from call.talks()
     call.ends(third)
@@ -95,7 +95,7 @@ def attended_by_code(to: str = "") -> Callable[[MixCall], Script]:
     def script(call: MixCall) -> Script:
         agent = yield from call.answered()
         yield from call.talks()
-        call.presses(agent, f"*2{to or '71' + call.outsider()[1:]}")
+        call.presses(agent, f"*2{to or '6' + call.outsider()[1:]}")
         second = yield from call.meets(agent)
         yield from call.talks()
         call.ends(agent)
@@ -110,7 +110,7 @@ def attended_by_second_line(to: str = "") -> Callable[[MixCall], Script]:
     def script(call: MixCall) -> Script:
         agent = yield from call.answered()
         yield from call.talks()
-        line = yield from call.calls(agent.name, to or f"71{call.outsider()[1:]}")
+        line = yield from call.calls(agent.name, to or f"6{call.outsider()[1:]}")
         second = yield from call.meets(line)
         yield from call.talks()
         call.joins(agent, line)
@@ -127,7 +127,7 @@ def blonde_by_code(call: MixCall) -> Script:
     yield from call.talks()
     name = call.outsider()
     call.rings(name, SLOW_SECONDS)
-    call.presses(agent, f"*271{name[1:]}")
+    call.presses(agent, f"*26{name[1:]}")
     yield lambda: call.hearing.at(f"PJSIP/{name}")
     call.ends(agent)
     second = yield from call.answered(agent)
@@ -152,7 +152,7 @@ def blonde_by_second_line(call: MixCall) -> Script:
     yield from call.talks()
     name = call.outsider()
     call.rings(name, SLOW_SECONDS)
-    line = yield from call.calls(agent.name, f"71{name[1:]}")
+    line = yield from call.calls(agent.name, f"6{name[1:]}")
     yield lambda: call.hearing.at(f"PJSIP/{name}") and call.is_early(line)
     call.joins(agent, line)
     second = yield from call.answered(agent)
@@ -180,7 +180,7 @@ def consults_and_returns(to: str = "", *, by_code: bool = False) -> Callable[[Mi
     def script(call: MixCall) -> Script:
         agent = yield from call.answered()
         yield from call.talks()
-        call.presses(agent, f"*2{to or '71' + call.outsider()[1:]}")
+        call.presses(agent, f"*2{to or '6' + call.outsider()[1:]}")
         second = yield from call.meets(agent)
         yield from call.talks()
         if by_code:
@@ -198,7 +198,7 @@ def consults_on_second_line(to: str = "") -> Callable[[MixCall], Script]:
     def script(call: MixCall) -> Script:
         agent = yield from call.answered()
         yield from call.talks()
-        line = yield from call.calls(agent.name, to or f"71{call.outsider()[1:]}")
+        line = yield from call.calls(agent.name, to or f"6{call.outsider()[1:]}")
         second = yield from call.meets(line)
         yield from call.talks()
         call.ends(second)
@@ -215,7 +215,7 @@ def consults_on_second_line(to: str = "") -> Callable[[MixCall], Script]:
 def caller_ends_in_consultation(call: MixCall) -> Script:
     agent = yield from call.answered()
     yield from call.talks()
-    call.presses(agent, f"*271{call.outsider()[1:]}")
+    call.presses(agent, f"*26{call.outsider()[1:]}")
     second = yield from call.meets(agent)
     yield from call.talks()
     call.hangs_up()
@@ -277,7 +277,7 @@ def conference(call: MixCall) -> Script:
     agent = yield from call.answered()
     yield from call.talks()
     name = call.outsider()
-    room = f"77{name[1:]}"
+    room = f"8{name[1:]}"
     customer = call.hearing.channels[call.uniqueid]
     before = customer.bridge
     call.rig.driver.action(

@@ -43,7 +43,9 @@ SHIPPED = {  # what an administrator copies, by its place under /etc/asterisk
 SOUNDS = REPOSITORY / "dialplans" / "sounds"
 AGENTS = {"alice": "Alice", "bob": "بهار", "carol": "Carol", "dave": "Dave"}  # phones and members' names
 BACK_OFFICE = "erin"  # extension 700; in no queue
-OUTSIDERS = tuple(f"x{number}" for number in range(10))  # extensions 710 to 719; no caller's queue rings them
+OUTSIDERS = tuple(
+    f"x{number:02}" for number in range(30)
+)  # extensions 600 to 629; no caller's queue rings them
 CREW = tuple(f"op{number}" for number in range(18))  # for many calls at once: the queues named help...
 BEHIND_LOCAL = ("z0", "z1", "z2", "z3")  # of the queue helpshort
 SLOW = ("y0", "y1", "y2", "y3")  # of the queue helpslow, extension 722

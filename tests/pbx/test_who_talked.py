@@ -13,7 +13,7 @@ from pbx.mix import SLOW_SECONDS, Conductor, Kind
 from pbx.test_one_call import seconds
 
 NEAR = 0.15  # seconds between a talk and its bridges
-A, B, C = "x5", "x1", "x3"  # 715, 711, 713; nobody's names in a queue
+A, B, C = "x05", "x01", "x03"  # 605, 601, 603; nobody's names in a queue
 OUTSIDE, CUSTOMER = "trunk", "erin"  # who calls in, who is called
 
 
@@ -40,7 +40,7 @@ def daemon(rig, _recording):
 def makes(rig, daemon):
     """Return a function that makes one call and returns the witness."""
 
-    def make(script, exten="to-x1", phone=""):
+    def make(script, exten="to-x01", phone=""):
         conductor = Conductor(rig, random.Random(1), at_once=1)
         conductor.run([Kind(script.__name__, exten, script, surveyed=False, phone=phone)], first_number=1)
         rig.driver.action("Ping")
@@ -76,7 +76,7 @@ def calls(daemon, n=1):
 def b_consults_c_by_code(call):
     b = yield from call.answered()
     yield from call.talks()
-    call.presses(b, "*2713")
+    call.presses(b, "*2603")
     c = yield from call.meets(b)
     yield from call.talks()
     call.ends(b)
@@ -88,7 +88,7 @@ def b_consults_c_by_code(call):
 def b_consults_c_on_second_line(call):
     b = yield from call.answered()
     yield from call.talks()
-    line = yield from call.calls(B, "713")
+    line = yield from call.calls(B, "603")
     c = yield from call.meets(line)
     yield from call.talks()
     call.joins(b, line)
@@ -106,7 +106,7 @@ def test_abbcac_from_outside(makes, daemon, script):
 
 @pytest.mark.parametrize("script", [b_consults_c_by_code, b_consults_c_on_second_line])
 def test_abbcac_of_colleagues(makes, daemon, script):
-    heard = makes(script, "711", phone=A)
+    heard = makes(script, "601", phone=A)
     talks(daemon, heard, (B, A), (C, A))
     assert calls(daemon) == [("internal", True, 2)]
 
@@ -115,7 +115,7 @@ def a_consults_c_by_code(call):
     b = yield from call.answered()
     yield from call.talks()
     a = call.caller()
-    call.presses(a, "*2713")
+    call.presses(a, "*2603")
     c = yield from call.meets(a, b)
     yield from call.talks()
     call.ends(a)
@@ -127,7 +127,7 @@ def a_consults_c_by_code(call):
 def a_consults_c_on_second_line(call):
     b = yield from call.answered()
     yield from call.talks()
-    line = yield from call.calls(A, "713")
+    line = yield from call.calls(A, "603")
     c = yield from call.meets(line)
     yield from call.talks()
     call.joins(call.caller(), line)
@@ -138,7 +138,7 @@ def a_consults_c_on_second_line(call):
 
 @pytest.mark.parametrize("script", [a_consults_c_by_code, a_consults_c_on_second_line])
 def test_abacbc_of_colleagues(makes, daemon, script):
-    heard = makes(script, "711", phone=A)
+    heard = makes(script, "601", phone=A)
     rows = talks(daemon, heard, (B, A), (C, A), (C, B))
     assert [row["transfer"] for row in rows] == ["attended", "attended", None]
     assert {direction for direction, *_ in calls(daemon)} == {"internal"}
@@ -154,7 +154,7 @@ def test_abacbc_of_a_customer_who_was_called(makes, daemon, script):
 def c_calls_b(call):
     b = yield from call.answered()
     yield from call.talks()
-    c = yield from call.calls(C, "711")
+    c = yield from call.calls(C, "601")
     second = yield from call.meets(c)
     yield from call.talks()
     call.joins(b, second)
@@ -176,7 +176,7 @@ def blonde_by_code(call):
     b = yield from call.answered()
     yield from call.talks()
     call.rings(C, SLOW_SECONDS)
-    call.presses(b, "*2713")
+    call.presses(b, "*2603")
     yield lambda: call.hearing.at(f"PJSIP/{C}")
     call.ends(b)
     c = yield from call.answered(b)
@@ -188,7 +188,7 @@ def blonde_by_second_line(call):
     b = yield from call.answered()
     yield from call.talks()
     call.rings(C, SLOW_SECONDS)
-    line = yield from call.calls(B, "713")
+    line = yield from call.calls(B, "603")
     yield lambda: call.hearing.at(f"PJSIP/{C}") and call.is_early(line)
     call.joins(b, line)
     c = yield from call.answered(b)
@@ -225,7 +225,7 @@ def test_of_a_group_the_one_who_answered(makes, daemon):
 
 
 def forwarded(call):
-    call.rig.plan(B, does="forward", to="713")
+    call.rig.plan(B, does="forward", to="603")
     yield from first_ends(call)
 
 
@@ -254,7 +254,7 @@ def test_a_pickup_by_a_colleague(makes, daemon):
 # Click to dial
 
 
-@pytest.mark.parametrize("channel", ["PJSIP/x5", "Local/715@agents/n", "Local/715@agents"])
+@pytest.mark.parametrize("channel", ["PJSIP/x05", "Local/605@agents/n", "Local/605@agents"])
 def test_click_to_dial(makes, daemon, channel):
     def click(call):
         call.rig.driver.action(

@@ -77,6 +77,9 @@ class Pbx:
                 self.waiting[event.uniqueid] = event
             case ev.Left():
                 self.waiting.pop(event.uniqueid, None)
+            case ev.AttendedTransferred(into_application=True) if event.transferers[1] in self.waiting:
+                entry = self.waiting.pop(event.transferers[1])
+                self.waiting[event.transferee] = entry._replace(uniqueid=event.transferee)
             case ev.LocalJoined():
                 self.halves.append((event.one, event.two))
             case ev.Connected():
@@ -172,6 +175,13 @@ def test_a_talk_that_had_not_begun_when_the_daemon_was_killed_is_whole_for_nobod
     events = events_of("22/local_member_n_blind_transfer_by_refer")
     talks = [record for record in lived(events, 32, 25, 1).rows.values() if isinstance(record, Talk)]
     assert [talk.partial for talk in talks] == [True]
+
+
+def test_who_consults_about_a_customer_that_nobody_knows_is_a_caller_in_part():
+    """The consultation looks like a call of its own, because the talk before it was not observed."""
+    events = events_of("odd/second_line_consults_a_queue_and_transfers")
+    talks = [record for record in lived(events, 1, 13, 1).rows.values() if isinstance(record, Talk)]
+    assert [(talk.queue, talk.partial) for talk in talks] == [("helplocal", True)]
 
 
 @settings(max_examples=200, deadline=None)
