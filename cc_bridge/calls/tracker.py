@@ -295,11 +295,17 @@ class Tracker:
     def _register_customers(self) -> None:
         """Make the caller of each open visit the customer of the call.
 
-        A caller's channel that acts for another customer, such as an agent's second line, is left out.
+        If the channel acts for another customer, such as an agent's second line, the visit becomes part of
+        this customer's call.
         """
         for visit in self.visits.all():
-            if self.talks.customer_behind(visit.uniqueid, visit.call_id) is None:
+            customer = self.talks.customer_behind(visit.uniqueid, visit.call_id)
+            call = self.calls.by_id(customer.call_id) if customer is not None else None
+            if customer is None:
                 self._register_customer(visit)
+            elif call is not None and visit.call_id != call.call_id:
+                self.calls.move(visit.uniqueid, call.call_id)
+                visit.call_id, visit.number, visit.name = call.call_id, call.number, call.name
 
     def _register_customer(self, visit: Visit) -> None:
         """Make the caller of a visit the customer of the visit's call, unless the call has a customer."""
