@@ -114,13 +114,23 @@ class Talks:
         if customer is None:
             last = self.memory.last(uniqueid)
             if last is None:
-                return linkedid
+                return None if self._is_apart_from(uniqueid, linkedid) else linkedid
             # An agent's second line that has ended: the customer took its place by a transfer.
             replaced = uniqueid not in self._channels and last.caller in self._channels
             return None if replaced else last.call_id
         near = self._channels.reachable(uniqueid)
         consults = customer.channel not in near and (len(near) > 1 or self._channels.is_phone(uniqueid))
         return None if consults else customer.call_id
+
+    def _is_apart_from(self, half: str, first: str) -> bool:
+        """Return whether a half of a Local channel is with other phones than the first channel of its call.
+
+        Without a known talk, the first channel is the caller's. An agent consults through the Local channel.
+        """
+        if self._channels.other_half(half) is None or first not in self._channels:
+            return False
+        near = self._channels.reachable(half)
+        return first not in near and any(self._channels.is_phone(each) for each in near)
 
     def in_progress(self) -> list[OpenTalk]:
         """Return the talks in which caller and agent are connected, on hold or not."""

@@ -14,7 +14,7 @@ from cc_bridge.calls.events import (
 )
 from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
 from cc_bridge.calls.talks import Talks
-from cc_bridge.records import EndedBy, Transfer
+from cc_bridge.records import Direction, EndedBy, Transfer
 
 CALLER, AGENT, OTHER, BRIDGE = "1.1", "1.2", "1.9", "b-1"
 NEAR, FAR, PHONE = "1.3", "1.4", "1.5"  # an agent behind a Local channel
@@ -585,3 +585,33 @@ def test_after_a_gap_a_phone_may_have_answered_unobserved():
     pbx.hear(BridgeLeft(8, BRIDGE, CALLER))
     pbx.talks.channel_ended(CALLER, 8.1)
     assert [record for _, record, _ in pbx.ends] == [None]
+
+
+def test_a_consultation_rates_nobody_although_no_talk_is_known(pbx):
+    """A Dial is not observed unless direct calls are recorded."""
+    for channel, name in ((CALLER, "PJSIP/trunk-1"), (AGENT, "PJSIP/101-2")):
+        pbx.channels.get(channel).name = name
+    pbx.hear(enters(1, CALLER), enters(1, AGENT), LocalJoined(2, NEAR, FAR))
+    assert pbx.talks.call_rated_on(FAR, CALLER) == CALLER  # nobody is there yet
+    pbx.hear(enters(2, NEAR, "b-2"), enters(2, AGENT, "b-2"))
+    assert pbx.talks.call_rated_on(FAR, CALLER) is None
+    pbx.hear(enters(3, CALLER, "b-2"))
+    assert pbx.talks.call_rated_on(FAR, CALLER) == CALLER
+
+
+def test_an_internal_caller_transfers_and_the_one_who_stays_is_the_customer(pbx):
+    joined = []
+    pbx.talks = Talks(
+        pbx.channels,
+        lambda *end: pbx.ends.append(end),
+        lambda customer, channel: joined.append((customer.channel, channel)),
+    )
+    talk = talk_of()
+    talk.direction = Direction.INTERNAL
+    pbx.talks.begin(talk, 2)
+    pbx.hear(enters(2, AGENT), enters(2, CALLER))
+    pbx.hear(BridgeLeft(5, BRIDGE, CALLER), enters(5, OTHER))
+    joined.clear()
+    pbx.hear(AttendedTransferred(5, (CALLER, "1.8"), "102", AGENT, OTHER))
+    assert (talk.transfer, talk.target) == (Transfer.ATTENDED, "102")
+    assert joined == [(AGENT, OTHER)]
