@@ -592,7 +592,7 @@ def test_a_consultation_rates_nobody_although_no_talk_is_known(pbx):
     for channel, name in ((CALLER, "PJSIP/trunk-1"), (AGENT, "PJSIP/101-2")):
         pbx.channels.get(channel).name = name
     pbx.hear(enters(1, CALLER), enters(1, AGENT), LocalJoined(2, NEAR, FAR))
-    assert pbx.talks.call_rated_on(FAR, CALLER) == CALLER  # nobody is there yet
+    assert pbx.talks.call_rated_on(FAR, CALLER) == CALLER  # no phone is there yet
     pbx.hear(enters(2, NEAR, "b-2"), enters(2, AGENT, "b-2"))
     assert pbx.talks.call_rated_on(FAR, CALLER) is None
     pbx.hear(enters(3, CALLER, "b-2"))
