@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
+from pydantic import ValidationError
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 from twisted.internet import reactor
@@ -152,8 +153,10 @@ def test_two_daemons_with_one_journal_are_told_at_the_start(config, start):
 
 
 def test_a_url_that_can_never_work_ends_the_start(config):
-    with pytest.raises(StorageError, match="not supported"):
-        daemon._state_of_earlier_daemon(config("oracle://bridge@host/calls"))
+    with pytest.raises(ValidationError, match="must be sqlite:////full/path"):
+        config("oracle://bridge@host/calls")
+    with pytest.raises(StorageError, match="does not exist"):
+        daemon._state_of_earlier_daemon(config("sqlite:////does/not/exist/calls.sqlite"))
 
 
 @pytest.mark.parametrize("numbers", ["plain", "masked", "hashed"])

@@ -118,5 +118,5 @@ def test_a_port_that_is_taken_ends_the_start_before_anything_runs(config):
             bridge.startService()
         assert not bridge.running
         assert not bridge.pipeline.writer.alive
-        with pytest.raises(ConfigError, match="is another cc-bridge running"):
+        with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1:{port}, where `.*` .* listens: "):
             daemon.start(config(agi={"port": port}))
