@@ -73,9 +73,12 @@ ODD = [
 ]
 
 
-def kinds(surveyed: int, rng: random.Random) -> list[Kind]:
-    """Return so many kinds of calls that end in a survey, a third of them odd, and some others besides."""
-    odd = rng.sample(ODD, len(ODD))
+def kinds(surveyed: int, rng: random.Random, *, direct: bool) -> list[Kind]:
+    """Return so many kinds of calls that end in a survey, a third of them odd, and some others besides.
+
+    Without direct calls, a call that did not come to a queue at first is not observed, so none of these is odd.
+    """
+    odd = [kind for kind in rng.sample(ODD, len(ODD)) if direct or kind.exten]
     mixed = [odd[n % len(odd)] for n in range(surveyed // 3)]
     mixed += [PLAIN[n % len(PLAIN)] for n in range(surveyed - len(mixed))]
     mixed += [LOST[n % len(LOST)] for n in range(surveyed // 10)]

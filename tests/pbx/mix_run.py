@@ -26,7 +26,7 @@ def run_mix(rig: Rig, folder: Path, surveyed: int, *, direct: bool, at_once: int
     queue_log, began = folder / "queue_log", len(rig.pbx.queue_log())
     try:
         daemon.start()
-        calls = conductor.run(kinds(surveyed, rng), first_number=seed * 10_000)
+        calls = conductor.run(kinds(surveyed, rng, direct=direct), first_number=seed * 10_000)
         verdict = Verdict(calls, conductor.hearing, daemon, direct=direct)
         daemon.stop()
         queue_log.write_bytes(rig.pbx.queue_log(began))
