@@ -76,7 +76,7 @@ ODD = [
 def kinds(surveyed: int, rng: random.Random, *, direct: bool) -> list[Kind]:
     """Return so many kinds of calls that end in a survey, a third of them odd, and some others besides.
 
-    Without direct calls, a call that did not come to a queue at first is not observed, so none of these is odd.
+    Without direct calls, a call that did not come to a queue at first is not observed; none of these is odd.
     """
     odd = [kind for kind in rng.sample(ODD, len(ODD)) if direct or kind.exten]
     mixed = [odd[n % len(odd)] for n in range(surveyed // 3)]
