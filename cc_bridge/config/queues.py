@@ -1,13 +1,15 @@
 """Sections [queue_defaults] and [queues.NAME]: service level, opening hours and survey of a queue."""
 
+from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from cc_bridge.config.agi import AgiConfig
 from cc_bridge.config.fields import OWNER, OWNER_IN_WORDS, Section, before_midnight, readable
 from cc_bridge.config.surveys import SurveyConfig
+from cc_bridge.reports.render.localization import LANGUAGES, Language
 from cc_bridge.surveys.business_hours import BusinessHours, minute_of, weekdays_of
 from cc_bridge.surveys.eligibility import EligibilityRules
 from cc_bridge.surveys.text_patterns import text_like
@@ -15,9 +17,35 @@ from cc_bridge.surveys.text_patterns import text_like
 __all__ = ["QueueConfig"]
 
 
-class QueueConfig(Section):
-    """Settings of one queue: service level, owner, opening hours, and survey invitations."""
+_MAX_TITLE = 64  # characters
 
+
+def _by_language(title: object) -> object:
+    """Return a title as a table with the title in each language; an empty title as an empty table."""
+    if isinstance(title, str):
+        return dict.fromkeys(LANGUAGES, title) if title else {}
+    if not isinstance(title, Mapping):
+        raise ValueError('must be a text, or a table such as { en = "Sales", fa = "..." }')  # noqa: TRY004
+    return title
+
+
+def _one_line(titles: Mapping[Language, str]) -> Mapping[Language, str]:
+    """Raise ValueError unless each title is one line of text without surrounding spaces."""
+    for title in titles.values():
+        if not 0 < len(title) <= _MAX_TITLE or title != title.strip() or not title.isprintable():
+            raise ValueError(f"must be one line of 1 to {_MAX_TITLE} characters, without spaces at its ends")
+    return titles
+
+
+class QueueConfig(Section):
+    """Settings of one queue: title, service level, owner, opening hours, and survey invitations."""
+
+    title: Annotated[
+        dict[Language, str],
+        BeforeValidator(_by_language),
+        AfterValidator(_one_line),
+        WithJsonSchema({"type": "string", "maxLength": _MAX_TITLE}),
+    ] = {}
     service_level_seconds: float = Field(default=20, gt=0, le=3600)
     short_abandon_seconds: float = Field(default=5, ge=0, le=600)
     wrap_up_seconds: float = Field(default=0, ge=0, le=3600)
@@ -50,6 +78,11 @@ class QueueConfig(Section):
     survey_until: Annotated[str, readable(minute_of)] = "24:00"
     survey_weekdays: Annotated[str, readable(weekdays_of)] = "mon-sun"
     consent: Literal["not_needed", "required"] = "not_needed"
+
+    def title_in(self, language: str) -> str:
+        """Return the title in this language, otherwise in the first language that has one, otherwise ""."""
+        titles = {str(key): title for key, title in self.title.items()}
+        return titles.get(language) or next(iter(titles.values()), "")
 
     def rules(self, survey: SurveyConfig, agi: AgiConfig, zone: tzinfo | None) -> EligibilityRules:
         """Return the rules that decide which callers of the queue are invited to a survey.

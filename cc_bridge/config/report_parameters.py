@@ -53,11 +53,13 @@ def localization(
     query, they are the configured ones.
     """
     reports = config.reports
+    language = language or reports.language
     return Localization(
-        language or reports.language,
+        language,
         digits or reports.digits,
         query.days if query else report_days(config),
         query.bands if query else tuple(reports.wait_bands),
+        {name: config.queue_title(name, language) for name in config.queues},
     )
 
 

@@ -20,6 +20,7 @@ from cc_bridge.config.surveys import SurveyConfig
 from cc_bridge.config.wallboard import WallboardConfig
 from cc_bridge.config.webhooks import WebhookConfig
 from cc_bridge.follow_ups.rules import DAYS_LOOKED_BACK
+from cc_bridge.reports.render.localization import LANGUAGES, Language
 
 __all__ = ["ENV_PREFIX", "Config"]
 
@@ -93,6 +94,25 @@ class Config(BaseSettings):
     def queue(self, name: str) -> QueueConfig:
         """Return the settings of a queue; the defaults if the configuration does not name the queue."""
         return self.queues.get(name, self.queue_defaults)
+
+    def queue_title(self, name: str, language: str = "") -> str:
+        """Return a queue's title in a language, or its name if it has no title.
+
+        An empty language means that of the reports.
+        """
+        queue = self.queues.get(name)
+        return (queue.title_in(language or self.reports.language) if queue else "") or name
+
+    def queue_titles(self, name: str) -> dict[Language, str]:
+        """Return a queue's title in each language, or its name: language -> title."""
+        return {language: self.queue_title(name, language) for language in LANGUAGES}
+
+    @field_validator("queue_defaults")
+    @classmethod
+    def _titles_differ(cls, defaults: QueueConfig) -> QueueConfig:
+        if defaults.title:
+            raise ValueError("title: set it in [queues.NAME], since it belongs to one queue")
+        return defaults
 
     @model_validator(mode="after")
     def _kept_as_long_as_needed(self) -> "Config":

@@ -22,6 +22,7 @@ from jinja2 import FileSystemLoader
 
 from cc_bridge.digest.content import Digest
 from cc_bridge.kpis.units import Unit
+from cc_bridge.reports.query import Dimension
 from cc_bridge.reports.render.html import as_html, in_words, pages
 from cc_bridge.reports.render.localization import Localization
 
@@ -91,7 +92,7 @@ def _said(digest: Digest, wording: Localization, owner: str, file: str) -> dict[
         "span": _span(wording, ask.first, ask.last),
         "before": _span(wording, digest.before_first, digest.before_last),
         "owner": owner or wording.text("page", "everyone"),
-        "queues": [_line(queue) for queue in ask.queues],
+        "queues": [_line(wording.key(Dimension.QUEUE, queue)) for queue in ask.queues],
         "unobserved": wording.value(Unit.TIME, brief.unobserved) if brief.unobserved else "",
         "findings": [_line(wording.sentence(each)) for each in brief.findings or ()],
         "tables": [

@@ -65,17 +65,24 @@ def _read(name: str, pbx: str, values: Values) -> Metric:
 
 
 class QueueCollector(Collector):
-    """Collects three figures of each queue, two of them about callers who hang up before the agent does.
+    """Collects each queue's title and three figures, two about callers who hang up before the agent does.
 
     The first figure is the queue's service level threshold. The second is the share of callers who hung up
     first, among the callers who were invited to a survey or would have been. The third is the number of
     agents whose callers hang up first unusually often. No metric names these agents; the reports do.
     """
 
-    def __init__(self, pbx: str, outliers: HangupOutliers, thresholds: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        pbx: str,
+        outliers: HangupOutliers,
+        thresholds: Mapping[str, float],
+        titles: Mapping[str, str],
+    ) -> None:
         self._pbx = pbx
         self._outliers = outliers
         self._thresholds = thresholds
+        self._titles = titles
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -83,6 +90,7 @@ class QueueCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         seconds: dict[tuple[str, ...], float] = {(queue,): t for queue, t in self._thresholds.items()}
         yield _read("service_level_threshold_seconds", self._pbx, seconds)
+        yield _read("queue_info", self._pbx, dict.fromkeys(self._titles.items(), 1))
         shares = list(self._outliers.queues())
         yield _read("caller_hangup_first_ratio", self._pbx, {(share.queue,): share.share for share in shares})
         yield _read("hangup_outlier_agents", self._pbx, {(share.queue,): share.outliers for share in shares})

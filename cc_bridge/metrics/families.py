@@ -153,6 +153,15 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "queues",
             "threshold line in a panel of wait times",
         ),
+        MetricFamily(
+            "queue_info",
+            "gauge",
+            "Title of the queue as a label, otherwise its name; the value is always 1.",
+            "none",
+            ("queue", "title"),
+            "queues",
+            "titles in alerts and dashboards",
+        ),
         _kpi(
             "queue_wait_seconds",
             "histogram",

@@ -82,9 +82,10 @@ class RecordMetrics:
         self._follow_ups: dict[str, FollowUpCount] = {}  # by owner
         registry.register(FollowUpCollector(pbx, self._follow_ups))
         self._thresholds: dict[str, float] = {}  # by queue
+        self._titles: dict[str, str] = {}  # by queue
         self._outliers = HangupOutliers()
         registry.register(_InstrumentCollector([*self._counters.values(), *self._histograms.values()]))
-        registry.register(QueueCollector(pbx, self._outliers, self._thresholds))
+        registry.register(QueueCollector(pbx, self._outliers, self._thresholds, self._titles))
         info = Info(f"{PREFIX}build", BY_NAME["build"].help, ["pbx"], registry=registry)
         info.labels(pbx).info({"version": __version__, "python": platform.python_version()})
 
@@ -123,13 +124,17 @@ class RecordMetrics:
             for labels in family.initial_labels():
                 instrument.init_series(*labels)
 
-    def init_queue(self, queue: str, threshold: float, questions: Iterable[Question] = ()) -> None:
+    def init_queue(
+        self, queue: str, threshold: float, questions: Iterable[Question] = (), title: str = ""
+    ) -> None:
         """Create the series of a queue with the value 0, including the series for its survey questions.
 
-        `threshold` is the queue's service level threshold in seconds. A series with an agent as label is not
+        `threshold` is the queue's service level threshold in seconds. Without a `title`, the queue has its
+        name as title. A series with an agent as label is not
         created here; the agent's first talk creates it.
         """
         self._thresholds[queue] = threshold
+        self._titles[queue] = title or queue
         answers = [(question.id, question.kind, value) for question in questions for value in question.values]
         for name, instrument in (self._counters | self._histograms).items():
             family = BY_NAME[name]

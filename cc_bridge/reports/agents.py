@@ -13,7 +13,6 @@ from cc_bridge.reports.figures import (
     Column,
     Figure,
     Highlight,
-    KeyKind,
     Report,
     ReportRow,
     ReportTable,
@@ -124,7 +123,7 @@ def _outliers(outliers: HangupOutliers) -> list[Highlight]:
     return [
         Highlight(
             "hangup_outlier",
-            {"agent": (Dimension.AGENT, one.agent), "queue": (KeyKind.TEXT, one.queue)},
+            {"agent": (Dimension.AGENT, one.agent), "queue": (Dimension.QUEUE, one.queue)},
             {
                 "own": (Unit.PERCENT, Figure(100 * one.share, one.n, 100 * one.low, 100 * one.high)),
                 "others": (Unit.PERCENT, Figure(100 * (one.norm or 0.0))),

@@ -19,7 +19,7 @@ from twisted.web.resource import Resource
 
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.follow_up import UNCLOSED, Action, FollowUp, FollowUpState
-from cc_bridge.reports.render.localization import answer_labels
+from cc_bridge.reports.render.localization import LANGUAGES, Language, answer_labels
 from cc_bridge.web.json_resource import JsonResource, RateLimiter, as_bytes
 from cc_bridge.web.resources import TreeResource, fault
 from cc_bridge.web.session import FollowUpSession
@@ -55,6 +55,7 @@ class ActionResult:
 
 
 ReadFollowUps = Callable[[str, Collection[FollowUpState]], Deferred[FollowUpList]]
+QueueTitles = Callable[[str], Mapping[Language, str]]
 ApplyAction = Callable[[str, Action, str, str], Deferred[ActionResult]]
 
 
@@ -64,7 +65,7 @@ class FollowUpsResource(TreeResource):
     `read` gets the owner (empty for all owners) and the states of the follow-ups to return. `move` does an
     action. It gets the follow-up's id, the action, the name of the person who acts, and the result or reason
     that this person has entered. `now` returns UTC seconds since the epoch. `zone` returns the contact
-    centre's time zone.
+    centre's time zone. `titles` returns a queue's title in each language; by default that is its name.
     """
 
     def __init__(
@@ -75,12 +76,13 @@ class FollowUpsResource(TreeResource):
         now: Callable[[], float],
         zone: Callable[[], tzinfo | None],
         clock: IReactorTime,
+        titles: QueueTitles = lambda queue: dict.fromkeys(LANGUAGES, queue),
     ) -> None:
         self.session = session
         self.move = move
         self.clock = clock
         self.rate = RateLimiter()
-        self.shown = _FollowUpJson(now, zone)
+        self.shown = _FollowUpJson(now, zone, titles)
         super().__init__(_ListResource(self, read))
         self.putChild(b"session", _SessionResource(session, clock))
 
@@ -95,9 +97,12 @@ class _FollowUpJson:
     Instants become texts in the contact centre's time zone, with the offset from UTC.
     """
 
-    def __init__(self, now: Callable[[], float], zone: Callable[[], tzinfo | None]) -> None:
+    def __init__(
+        self, now: Callable[[], float], zone: Callable[[], tzinfo | None], titles: QueueTitles
+    ) -> None:
         self.now = now
         self._zone = zone
+        self._titles = titles
 
     def each(self, listed: FollowUpList) -> list[dict[str, Any]]:
         return [self._one(follow_up, listed.names) for follow_up in listed.follow_ups]
@@ -112,6 +117,7 @@ class _FollowUpJson:
             "number": one.number,
             "name": names.get(one.caller_key, ""),
             "queue": one.queue,
+            "queue_title": self._titles(one.queue),
             "agent": one.agent,
             "call_id": one.call_id,
             "owner": one.owner,

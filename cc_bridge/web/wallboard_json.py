@@ -5,12 +5,13 @@ seconds since the epoch by the PBX's clock, durations are seconds, shares are pe
 instant of the figures. null means unknown or no data, never 0.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 
 from cc_bridge.kpis.question_kinds import SCORES
 from cc_bridge.kpis.scores import Score
 from cc_bridge.kpis.service_level import Share
-from cc_bridge.reports.render.localization import score_labels
+from cc_bridge.reports.render.localization import LANGUAGES, Language, score_labels
 from cc_bridge.wallboard.board import Board, QueueFigures
 from cc_bridge.wallboard.thresholds import Severity, Thresholds
 
@@ -20,11 +21,18 @@ VERSION = 1
 _DECIMALS = 3
 
 
-def as_json(board: Board, levels: Thresholds, at: float, zone: tzinfo | None) -> dict[str, object]:
+def as_json(
+    board: Board,
+    levels: Thresholds,
+    at: float,
+    zone: tzinfo | None,
+    titles: Callable[[str], Mapping[Language, str]] | None = None,
+) -> dict[str, object]:
     """Return the whole wallboard as the fields of /api/live.
 
     `levels` are the warning and critical thresholds. `at` is the instant of the figures, in UTC seconds since
-    the epoch. `zone` is the contact centre's time zone; None means this machine's time zone.
+    the epoch. `zone` is the contact centre's time zone; None means this machine's time zone. `titles` returns
+    a queue's title in each language; without `titles`, the title is the queue's name.
     """
     offset = datetime.fromtimestamp(at, zone).astimezone(zone).utcoffset()
     return {
@@ -42,7 +50,14 @@ def as_json(board: Board, levels: Thresholds, at: float, zone: tzinfo | None) ->
             for threshold in [getattr(levels, name)]
         },
         "total": _figures(board.total, levels, at),
-        "queues": [{"queue": each.queue, **_figures(each, levels, at)} for each in board.queues],
+        "queues": [
+            {
+                "queue": each.queue,
+                "title": titles(each.queue) if titles else dict.fromkeys(LANGUAGES, each.queue),
+                **_figures(each, levels, at),
+            }
+            for each in board.queues
+        ],
         "agents": None
         if board.agents is None
         else [

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, fail
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.follow_up import Action, FollowUp, FollowUpState, apply_action
+from cc_bridge.reports.render.localization import Language
 from cc_bridge.storage.queries.customers import names
 from cc_bridge.storage.queries.follow_ups import listed, moved, one
 from cc_bridge.web.follow_up_api import ActionResult, FollowUpList, FollowUpsResource
@@ -26,7 +27,7 @@ _LIMIT = 200  # maximum number of follow-ups in a list
 class FollowUpApi(DaemonService):
     """The service whose `resource` answers /api/follow-ups; `now` returns the PBX's clock in UTC seconds."""
 
-    taken_over = ("general.time_zone",)
+    taken_over = ("general.time_zone", "queues.*.title")
 
     def __init__(self, context: Context, now: Callable[[], float]) -> None:
         super().__init__(context)
@@ -34,8 +35,18 @@ class FollowUpApi(DaemonService):
         self._reads = context.database.read_pool("follow-ups", _READS)
         session = FollowUpSession(context.config.http.access_token(), now)
         self.resource = FollowUpsResource(
-            session, self.list, self.apply, now, lambda: self.config.general.zone, context.reactor
+            session,
+            self.list,
+            self.apply,
+            now,
+            lambda: self.config.general.zone,
+            context.reactor,
+            self._titles,
         )
+
+    def _titles(self, queue: str) -> dict[Language, str]:
+        """Return the title of a queue in each language, by the configuration in force."""
+        return self.config.queue_titles(queue)
 
     def start(self) -> None:
         self._reads.start()

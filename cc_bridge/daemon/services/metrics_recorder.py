@@ -8,6 +8,7 @@ from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
+from cc_bridge.daemon.services.queues_in_use import in_use
 from cc_bridge.metrics.record_metrics import RecordMetrics
 from cc_bridge.records import (
     Answer,
@@ -33,6 +34,8 @@ class MetricsRecorder(DaemonService):
     bounds of a histogram cannot change, so a new threshold needs a restart.
     """
 
+    taken_over = ("queues.*.title",)
+
     def __init__(self, context: Context, surveys: ConfiguredSurveys, tracker: Tracker) -> None:
         super().__init__(context)
         config = context.config
@@ -55,10 +58,12 @@ class MetricsRecorder(DaemonService):
 
     def init_queues(self) -> None:
         """Create the metric series of every known queue at 0, before anything is counted."""
-        for queue in self._tracker.queues:
+        for queue in in_use(self._tracker, self.config):
             settings = self.config.queue(queue)
             survey = self._surveys.surveys.get(settings.survey)
-            self.metrics.init_queue(queue, settings.service_level_seconds, survey.questions if survey else ())
+            questions = survey.questions if survey else ()
+            title = self.config.queue_title(queue)
+            self.metrics.init_queue(queue, settings.service_level_seconds, questions, title)
 
     def handle_record(self, record: Record) -> None:
         """Count a record in the metrics of its type."""

@@ -15,6 +15,7 @@ from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import WallboardConfig
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
+from cc_bridge.daemon.services.queues_in_use import in_use
 from cc_bridge.records import AgentState, Answer, QueueVisit, Record, SurveyAttempt
 from cc_bridge.surveys.queue_of_attempt import QueueOfAttempt
 from cc_bridge.wallboard.board import (
@@ -39,7 +40,7 @@ class WallboardPublisher(DaemonService):
     A configuration reload may replace the surveys in `surveys` at any time.
     """
 
-    taken_over = ("wallboard.*", "general.time_zone")
+    taken_over = ("wallboard.*", "general.time_zone", "queues.*.title")
 
     def __init__(
         self, context: Context, surveys: ConfiguredSurveys, tracker: Tracker, link: AmiService
@@ -128,7 +129,13 @@ class WallboardPublisher(DaemonService):
 
     def _render(self, seen: Board) -> None:
         config = self.config
-        self._made = as_json(seen, _thresholds(config.wallboard), self._link.pbx_now(), config.general.zone)
+        self._made = as_json(
+            seen,
+            _thresholds(config.wallboard),
+            self._link.pbx_now(),
+            config.general.zone,
+            config.queue_titles,
+        )
         self._made_at = self._clock.seconds()
 
     def _note_link(self) -> None:
@@ -143,7 +150,7 @@ class WallboardPublisher(DaemonService):
         config = self.config
         return build_board(
             config.pbx.name,
-            config.wallboard.queues or sorted(self._tracker.queues),
+            config.wallboard.queues or sorted(in_use(self._tracker, config)),
             self._live_figures() if self._link.up else None,
             self.today,
             seconds=lambda queue: config.queue(queue).service_level_seconds,

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import Column, Report, ReportRow, ReportTable
+from cc_bridge.reports.query import Dimension
 from cc_bridge.reports.render.chart_geometry import charts
 from cc_bridge.reports.render.localization import Localization, kpi_of
 
@@ -32,7 +33,7 @@ def as_html(report: Report, wording: Localization, now: float) -> str:
     facts = {
         wording.text("page", "zone"): str(ask.days.zone or ""),
         wording.text("page", "pbx"): ask.pbx,
-        wording.text("page", "queues"): ", ".join(ask.queues),
+        wording.text("page", "queues"): ", ".join(wording.key(Dimension.QUEUE, each) for each in ask.queues),
         wording.text("page", "change"): wording.date(ask.changed) if ask.changed else "",
     }
     return pages.get_template("page.html.j2").render(

@@ -85,6 +85,7 @@ class Localization:
     digits: Digits = "latin"
     days: Days = field(default_factory=Days)
     bands: tuple[int, ...] = ()
+    titles: Mapping[str, str] = field(default_factory=dict)  # of the queues that have one, by name
 
     @property
     def direction(self) -> str:
@@ -191,6 +192,8 @@ class Localization:
                 return self.figures_of(f"{key:02}:00–{int(key) + 1:02}:00")  # noqa: RUF001 - typography for readers
             case Dimension.WAIT_BAND:
                 return self._band(int(key))
+            case Dimension.QUEUE:
+                return self.titles.get(str(key)) or str(key) or self.text("page", "none")
             case Dimension.STAGE:
                 return self.text("stages", str(key) or "none")
             case KeyKind.WORD:

@@ -35,8 +35,18 @@ DATASOURCE = _source("datasource", "Prometheus", "prometheus")
 DATABASE = _source("database", "PostgreSQL", "grafana-postgresql-datasource")
 JOB = _label_values("job", "Job", "cc_bridge_build_info", "Name of the scrape job of cc_bridge")
 PBX_OF_METRICS = _label_values("pbx", "PBX", 'cc_bridge_build_info{job=~"$job"}', "pbx.name of each daemon")
-QUEUE = _label_values(
-    "queue", "Queue", 'cc_bridge_callers_waiting{job=~"$job", pbx=~"$pbx"}', "Queues of these PBXs"
+_QUEUES = 'query_result(cc_bridge_queue_info{job=~"$job", pbx=~"$pbx"})'
+QUEUE = (
+    _chosen(
+        "queue",
+        "Queue",
+        PROMETHEUS,
+        {"query": _QUEUES, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
+        "Queues of these PBXs, by their titles",
+    )
+    .definition(_QUEUES)
+    # The labels of a series are sorted by name. The text that Grafana shows is the title.
+    .regex(r'/queue="(?<value>(?:[^"\\]|\\.)*)".*title="(?<text>(?:[^"\\]|\\.)*)"/')
 )
 PBX_OF_DATABASE = _chosen(
     "pbx", "PBX", POSTGRES, "SELECT DISTINCT pbx FROM v_agent_day ORDER BY pbx", "pbx.name of each daemon"

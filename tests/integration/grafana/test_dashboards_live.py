@@ -160,15 +160,24 @@ def seen(live):
                 asked = (
                     variable["query"] if isinstance(variable["query"], str) else variable["query"]["query"]
                 )
-                enough = AT_LEAST[variable["name"]]
+                enough, regex = AT_LEAST[variable["name"]], variable.get("regex", "")
                 live.chosen[variable["name"]] = live.until(
-                    lambda asked=asked, enough=enough: len(got := choice(live, asked)) >= enough and got
+                    lambda asked=asked, enough=enough, regex=regex: (
+                        len(got := choice(live, asked, regex)) >= enough and got
+                    )
                 )
     return live
 
 
-def choice(live, asked):
-    """Return the values of a variable's query."""
+def choice(live, asked, regex=""):
+    """Return the values of a variable's query; `regex` finds them in the text of each series."""
+    if found := re.fullmatch(r"query_result\((.+)\)", asked):
+        pattern = re.compile(regex.strip("/").replace("(?<", "(?P<"))
+        rows = live.asked("/api/v1/query", query=live.filled(found[1]))["result"]
+        written = [
+            ",".join(f'{key}="{value}"' for key, value in sorted(row["metric"].items())) for row in rows
+        ]
+        return sorted({pattern.search(series)["value"] for series in written})
     if found := re.fullmatch(r"label_values\((.+), (\w+)\)", asked):
         return live.asked(f"/api/v1/label/{found[2]}/values", **{"match[]": live.filled(found[1])})
     return [value for row in live.rows(live.filled(asked)) for value in row.values()]

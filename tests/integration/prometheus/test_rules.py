@@ -233,3 +233,39 @@ def test_every_record_has_a_value_in_the_tests():
         definition = rule.get("labels", {}).get("definition")
         wanted = f'record="{rule["record"]}"' + (f', definition="{definition}"' if definition else "")
         assert wanted in tested, wanted
+
+
+TITLED_ALERT = """\
+rule_files: [{rules}]
+evaluation_interval: 30s
+tests:
+  - interval: 30s
+    input_series:
+      - {{series: 'cc_bridge_longest_current_wait_seconds{{pbx="main",queue="600"}}', values: '301x10'}}
+      - {{series: 'cc_bridge_longest_current_wait_seconds{{pbx="main",queue="601"}}', values: '301x10'}}
+      - {{series: 'cc_bridge_queue_info{{pbx="main",queue="600",title="فروش"}}', values: '1x10'}}
+      - {{series: 'cc_bridge_queue_info{{pbx="other",queue="601",title="Of another PBX"}}', values: '1x10'}}
+    alert_rule_test:
+      - eval_time: 2m
+        alertname: CcBridgeLongestWait
+        exp_alerts:
+          - exp_labels: {{severity: warning, pbx: main, queue: "600"}}
+            exp_annotations: {{summary: "{titled}", description: "{wait}", runbook_url: "{runbook}"}}
+          - exp_labels: {{severity: warning, pbx: main, queue: "601"}}
+            exp_annotations: {{summary: "{named}", description: "{wait}", runbook_url: "{runbook}"}}
+"""
+
+
+@pytest.mark.prometheus
+def test_an_alert_names_the_title_of_its_queue(tmp_path):
+    case = tmp_path / "titles_test.yml"
+    case.write_text(
+        TITLED_ALERT.format(
+            rules=FOLDER / "alert_rules.yml",
+            titled="A caller of فروش has waited for more than five minutes",
+            named="A caller of 601 has waited for more than five minutes",
+            wait="The longest current wait is 5m 1s.",
+            runbook="config/prometheus/README.md#ccbridgelongestwait",
+        )
+    )
+    assert tool("promtool", "test", "rules", case) == ""

@@ -111,7 +111,7 @@ function told(each) {
   const facts = make(
     "div", "facts",
     fact("customer", ...customer),
-    fact("queue", make("bdi", "", each.queue || NONE)),
+    fact("queue", make("bdi", "", each.queue_title[language] || NONE)),
     fact("agent", make("bdi", "", each.agent || NONE)),
     make("div", "fact quiet", say(words.since, { at: when(each.opened_at) })),
   );

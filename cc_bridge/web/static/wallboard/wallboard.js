@@ -176,7 +176,7 @@ function figure(column, ...title) {
 function build() {
   document.title = `${words.board} · ${board.pbx}`;
   const [only] = board.queues.length === 1 ? board.queues : [];
-  write($("title"), only ? `${only.queue} · ${board.pbx}` : board.pbx);
+  write($("title"), only ? `${only.title[language]} · ${board.pbx}` : board.pbx);
   if (!$("tiles").children.length) {
     for (const column of Object.keys(COLUMNS)) {
       const tile = figure(column, make("h2", "", words[column]));
@@ -186,7 +186,7 @@ function build() {
     }
     $("titles").prepend(make("th", "", words.queue));
   }
-  const names = board.queues.map((queue) => queue.queue);
+  const names = board.queues.map((queue) => queue.title[language]);
   const rows = [...$("queues").children];
   if (JSON.stringify(rows.map((row) => row.dataset.queue)) !== JSON.stringify(names)) {
     $("queues").replaceChildren(
