@@ -90,8 +90,8 @@ def daemon_site():
     return DaemonSite()
 
 
-def test_a_follow_up_has_the_title_of_its_queue_in_each_language(house):
-    (shown,) = json.loads(house.ask().body)["follow_ups"]
+def test_a_follow_up_has_the_title_of_its_queue_in_each_language(daemon_site):
+    (shown,) = json.loads(daemon_site.ask().body)["follow_ups"]
     assert (shown["queue"], shown["queue_title"]) == ("sales", {"en": "sales", "fa": "sales"})
 
 
