@@ -14,6 +14,7 @@ from cc_bridge.commands.doctor import doctor
 if TYPE_CHECKING:
     from cc_bridge.setup.changes import FileChange
     from cc_bridge.setup.machine import Machine
+    from cc_bridge.setup.pbx_kind import PbxKind
     from cc_bridge.setup.plan import SetupPlan
 
 __all__ = ["setup"]
@@ -41,7 +42,10 @@ def _pbx_name(_ctx: click.Context, _option: click.Parameter, value: str) -> str:
     help="Name of the PBX in the database. Only a new settings file gets it.",
 )
 @click.option(
-    "--queue", "queues", multiple=True, help="Name of a queue, once for each. On FreePBX its number."
+    "--queue",
+    "queues",
+    multiple=True,
+    help="Name of a queue (on FreePBX its number), once for each. Default: all queues in Asterisk's files.",
 )
 @click.option(
     "--systemd/--no-systemd",
@@ -91,14 +95,11 @@ def setup(
         raise click.ClickException("run this command as root")
     try:
         if undoing:
-            if not yes:
-                click.confirm("Remove what cc-bridge setup has installed?", abort=True)
-            complete = changes.undo(machine, click.echo)
-            click.echo(
-                "the user cc-bridge, its data in /var/lib/cc-bridge and your own dialplan stay as they are"
-            )
-            ctx.exit(0 if complete else 1)
-        plan = _plan(machine, pbx, _asked_name(name, ctx, yes=yes or dry_run), queues, systemd=systemd)
+            ctx.exit(0 if _undo(machine, yes=yes) else 1)
+        kind = _kind(machine, pbx)
+        if not (yes or dry_run):
+            name, queues = _asked(ctx, kind, machine, name, queues)
+        plan = _plan(machine, kind, name, queues, systemd=systemd)
         if dry_run or not yes:
             _show(plan, machine)
         if dry_run:
@@ -116,30 +117,59 @@ def setup(
     ctx.invoke(doctor)
 
 
-def _asked_name(name: str, ctx: click.Context, *, yes: bool) -> str:
-    """Return the name of the PBX; the administrator is asked if the option was not given."""
-    given = ctx.get_parameter_source("name") is not click.core.ParameterSource.DEFAULT
-    return name if given or yes else click.prompt("Name of this PBX", default=name)
+def _undo(machine: "Machine", *, yes: bool) -> bool:
+    """Undo the setups on a machine, and return whether nothing of them remains."""
+    from cc_bridge.setup import changes
+
+    if not yes:
+        click.confirm("Remove what cc-bridge setup has installed?", abort=True)
+    complete = changes.undo(machine, click.echo)
+    click.echo("the user cc-bridge, its data in /var/lib/cc-bridge and your own dialplan stay as they are")
+    return complete
 
 
-def _plan(
-    machine: "Machine", pbx: str | None, name: str, queues: tuple[str, ...], *, systemd: bool | None
-) -> "SetupPlan":
-    """Return the plan for a machine. Raises SetupError if the machine has no Asterisk."""
-    from secrets import token_hex
-
+def _kind(machine: "Machine", pbx: str | None) -> "PbxKind":
+    """Return the given kind of PBX, or the one that the files show. Raises SetupError without Asterisk."""
     from cc_bridge.errors import SetupError
     from cc_bridge.setup.pbx_kind import PbxKind, pbx_kind
-    from cc_bridge.setup.plan import SetupOptions
-    from cc_bridge.setup.planner import SHIPPED_PROGRAM, make_plan
-    from cc_bridge.setup.shipped import shipped_files
 
     if not machine.place("/etc/asterisk").is_dir():
         raise SetupError("there is no /etc/asterisk: run this command on the machine of the PBX")
+    return PbxKind(pbx) if pbx else pbx_kind(machine.root)
+
+
+def _asked(
+    ctx: click.Context, kind: "PbxKind", machine: "Machine", name: str, queues: tuple[str, ...]
+) -> tuple[str, tuple[str, ...]]:
+    """Return the name of the PBX and the queues; the administrator is asked for options not given."""
+    from cc_bridge.setup.queue_names import queue_names
+
+    if ctx.get_parameter_source("name") is click.core.ParameterSource.DEFAULT:
+        name = click.prompt(
+            "Name of this PBX", default=name, value_proc=lambda value: _pbx_name(ctx, setup.params[1], value)
+        )
+    if not queues:
+        found = ",".join(queue_names(kind, machine.read))
+        answer = click.prompt("Queues, separated by commas", default=found)
+        queues = tuple(filter(None, (each.strip() for each in answer.split(","))))
+    return name, queues
+
+
+def _plan(
+    machine: "Machine", kind: "PbxKind", name: str, queues: tuple[str, ...], *, systemd: bool | None
+) -> "SetupPlan":
+    """Return the plan for a machine. Without `queues`, it has all queues in Asterisk's files."""
+    from secrets import token_hex
+
+    from cc_bridge.setup.plan import SetupOptions
+    from cc_bridge.setup.planner import SHIPPED_PROGRAM, make_plan
+    from cc_bridge.setup.queue_names import queue_names
+    from cc_bridge.setup.shipped import shipped_files
+
     options = SetupOptions(
-        PbxKind(pbx) if pbx else pbx_kind(machine.root),
+        kind,
         name,
-        queues,
+        queues or tuple(queue_names(kind, machine.read)),
         token_hex(32),
         _program() if machine.is_this else SHIPPED_PROGRAM,
         machine.has_systemd if systemd is None else systemd,

@@ -11,7 +11,7 @@ from cc_bridge.setup.asterisk_files import DIALPLAN, block_file
 from cc_bridge.setup.block import includes, without_block
 from cc_bridge.setup.plan import PlannedFile, ReadFile, text_of
 
-__all__ = ["freepbx_files", "queues_of_freepbx"]
+__all__ = ["freepbx_files"]
 
 _ETC = "/etc/asterisk"
 _USER = "asterisk"
@@ -47,12 +47,6 @@ def freepbx_files(
     yield from _included(
         "extensions_custom.conf", [f'#include "{_FREEPBX_DIALPLAN}"'], _FREEPBX_DIALPLAN, read
     )
-
-
-def queues_of_freepbx(read: ReadFile) -> list[str]:
-    """Return the numbers of the queues that FreePBX has."""
-    text = text_of(read(f"{_ETC}/queues_additional.conf"))
-    return re.findall(r"^\[(\d+)\]", text, re.MULTILINE)
 
 
 def _kept_closed(read: ReadFile) -> Iterator[PlannedFile]:

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from cc_bridge.errors import SetupError
 from cc_bridge.setup.asterisk_files import asterisk_files
-from cc_bridge.setup.freepbx_files import freepbx_files, queues_of_freepbx
+from cc_bridge.setup.freepbx_files import freepbx_files
 from cc_bridge.setup.pbx_kind import PbxKind
 from cc_bridge.setup.plan import (
     SETTINGS,
@@ -19,6 +19,7 @@ from cc_bridge.setup.plan import (
     ShippedFile,
     text_of,
 )
+from cc_bridge.setup.queue_names import queue_names
 
 __all__ = ["SHIPPED_PROGRAM", "make_plan"]
 
@@ -45,7 +46,9 @@ def make_plan(options: SetupOptions, shipped: Sequence[ShippedFile], read: ReadF
         )
     content = {file.path: file.content for file in shipped}
     freepbx = options.kind is PbxKind.FREEPBX
-    queues = [queue for queue in queues_of_freepbx(read) if queue in options.queues] if freepbx else []
+    queues = (
+        [queue for queue in queue_names(options.kind, read) if queue in options.queues] if freepbx else []
+    )
     secret = _secret(read) or options.new_secret
     group = "asterisk" if re.search(rb"^asterisk:", read("/etc/group") or b"", re.MULTILINE) else "root"
     user = content["config/asterisk/manager.d/cc_bridge.conf"].replace(_PLACEHOLDER, secret.encode())
@@ -153,6 +156,12 @@ def _left(options: SetupOptions, queues: Sequence[str]) -> Iterator[str]:
             "choose a Custom Destination with the target cc-bridge-freepbx-queue,600,1 (your queue instead of"
             " 600) wherever callers reach the queue; dialplans/freepbx has the steps"
         )
+        if queues:
+            yield (
+                "before you delete a queue in FreePBX, remove its lines from"
+                " /etc/asterisk/queues_cc_bridge.conf: Asterisk loads no queue from a file that extends"
+                " a missing one"
+            )
         missing = [queue for queue in options.queues if queue not in queues]
         if missing:
             yield f"FreePBX has no queue {', '.join(missing)}: create it, then run setup again"

@@ -10,6 +10,7 @@ from cc_bridge.cli import main
 def cc_bridge(tmp_path):
     etc = tmp_path / "etc/asterisk"
     etc.mkdir(parents=True)
+    (etc / "queues.conf").write_text("[general]\n[t](!)\n[sales](t)\n[after sales]\n")
     (etc / "manager.conf").write_text("[general]\nenabled = yes\nsecret = hidden\n")
 
     def run(*words, **given):
@@ -36,14 +37,18 @@ def test_a_dry_run_shows_everything_but_secrets_and_writes_nothing(cc_bridge, tm
 
 def test_it_asks_first(cc_bridge, tmp_path):
     before = files(tmp_path)
-    told = cc_bridge(input="north\nn\n")
+    told = cc_bridge(input="a b\nnorth\n\nn\n")
     assert "Name of this PBX [pbx]: " in told.output
+    assert "must be 1 to 40 of the characters" in told.output
+    assert "Queues, separated by commas [sales,after sales]: " in told.output
     assert "Make these changes? [y/N]: " in told.output
     assert told.exit_code == 1
     assert files(tmp_path) == before
-    told = cc_bridge(input="north\ny\n")
+    told = cc_bridge(input="north\nsales, other\ny\n")
     assert told.exit_code == 0, told.output
-    assert 'name = "north"' in (tmp_path / "etc/cc-bridge/cc-bridge.toml").read_text()
+    settings = (tmp_path / "etc/cc-bridge/cc-bridge.toml").read_text()
+    assert 'name = "north"' in settings
+    assert settings.endswith('\n[queues."sales"]\n\n[queues."other"]\n')
     assert "left       send the queue's callers through the dialplan" in told.output
     told = cc_bridge("--undo", input="n\n")
     assert told.exit_code == 1
@@ -51,6 +56,12 @@ def test_it_asks_first(cc_bridge, tmp_path):
     assert told.exit_code == 0, told.output
     assert "its data in /var/lib/cc-bridge" in told.output
     assert files(tmp_path) == before
+
+
+def test_without_questions_it_takes_all_queues(cc_bridge, tmp_path):
+    assert cc_bridge("-y").exit_code == 0
+    settings = (tmp_path / "etc/cc-bridge/cc-bridge.toml").read_text()
+    assert settings.endswith('\n[queues."sales"]\n\n[queues."after sales"]\n')
 
 
 def test_a_machine_without_asterisk(tmp_path):

@@ -116,6 +116,7 @@ def test_on_freepbx_only_files_of_the_administrator_are_extended():
     assert written["/etc/asterisk/queues_cc_bridge.conf"] == "[600](+)\nsetinterfacevar=yes\n"
     assert written["/etc/asterisk/extensions_custom.conf"].startswith("[from-internal-custom]\n")
     assert any("no queue 999" in step for step in made.left)
+    assert any("before you delete a queue in FreePBX" in step for step in made.left)
     assert ("asterisk", "-rx", "queue reload all") in made.after
     assert all(file.owner == "asterisk" for file in made.files if file.path.startswith("/etc/asterisk/"))
     assert any(file.path.startswith("/var/lib/asterisk/sounds/fa/cc_bridge/") for file in made.files)
