@@ -25,7 +25,7 @@ class _Handler(StreamRequestHandler):
             self._do(f'VERBOSE "core-fastagi: no script {script}" 1')
             return
         self.server.served.append(script)
-        if script == "dialparties.agi":  # whom macro-dial dials
+        if script == "dialparties.agi":  # the phones that macro-dial rings
             self._do(f'SET VARIABLE ds "{head["agi_arg_2"]},{head["agi_arg_1"]},HhTtr"')
 
     def _do(self, command: str) -> None:

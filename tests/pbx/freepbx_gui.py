@@ -1,6 +1,6 @@
 """A stand-in for FreePBX's web interface: it writes the files that the interface writes, and applies them.
 
-The dialplan has the shape of FreePBX's own, written anew. It reads and clears the variables that
+The dialplan has the shape of FreePBX's own, written again. It reads and clears the variables that
 FreePBX's queues read and clear, and jumps where they jump.
 """
 
@@ -41,7 +41,7 @@ AFTER = "${CUT(QDEST,^,1)},${CUT(QDEST,^,2)},${CUT(QDEST,^,3)}"
 
 @dataclass(slots=True)
 class Gui:
-    """What an administrator has set; destinations are written as FreePBX writes them, CONTEXT,EXTEN,1.
+    """The settings of an administrator; destinations are written as FreePBX writes them, CONTEXT,EXTEN,1.
 
     `write(name, text)` writes a file under /etc/asterisk; `reload()` is what Apply Config does after it.
     A Custom Destination has its target, and a destination to return to or "".

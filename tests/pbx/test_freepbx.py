@@ -201,7 +201,7 @@ def test_the_survey_adds_no_row_to_the_cdr(rig, daemon):
 
 
 def test_a_fail_over_destination_still_has_its_row(rig):
-    caller = rig.call("02191000602")  # nobody is logged in, and it gives up
+    caller = rig.call("02191000602")  # no agent is logged in, and it gives up
     ended(rig, caller)
     rig.driver.until(lambda: bool(cdr(rig)))
     assert [row[:2] for row in cdr(rig)] == [("app-blackhole", "goodbye")]
@@ -259,7 +259,7 @@ def test_with_its_setting_a_queue_names_the_member_who_answered(rig):
 
 
 def test_each_server_gets_its_own_calls(rig, daemon):
-    caller = rig.call("02191000606")  # Follow-Me asks core-fastagi whom to dial
+    caller = rig.call("02191000606")  # Follow-Me asks core-fastagi for the phones
     talking(rig, "1003")
     rig.driver.wait_for(event("LocalOptimizationEnd"))
     rig.agent_hangs_up("carol")
