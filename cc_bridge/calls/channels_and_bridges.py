@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["Channel", "Channels", "device_of"]
+__all__ = ["Channel", "Channels", "device_of", "is_local"]
 
 # The longest chain of Local channels (queue -> follow-me -> phone) that is followed; a longer one is a loop.
 _MAX_HOPS = 6
@@ -150,7 +150,7 @@ class Channels:
         The result is False if the channel or its name is unknown.
         """
         channel = self._channels.get(uniqueid)
-        known = channel is not None and channel.name != "" and not channel.name.startswith("Local/")
+        known = channel is not None and channel.name != "" and not is_local(channel.name)
         return known and uniqueid not in self._pairs
 
     def device_of(self, uniqueid: str) -> str:
@@ -230,6 +230,11 @@ class Channels:
                 break
             starts = reached
         return seen
+
+
+def is_local(name: str) -> bool:
+    """Return whether a name is a Local channel's. Such a name does not show the phone behind the channel."""
+    return name.startswith("Local/")
 
 
 def device_of(channel: str) -> str:

@@ -11,16 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from cc_bridge.calls.channels_and_bridges import Channels, device_of
-from cc_bridge.calls.events import DialStarted, MemberSeen, PickedUp
+from cc_bridge.calls.channels_and_bridges import Channels, device_of, is_local
+from cc_bridge.calls.events import DialStarted, PickedUp
 from cc_bridge.calls.open_calls import Calls
 from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
 from cc_bridge.calls.talks import Talks
 from cc_bridge.records import Direction
 
-__all__ = ["Contexts", "Dial", "DirectCalls", "agent_at", "is_local"]
-
-_LOCAL = "Local/"
+__all__ = ["Contexts", "Dial", "DirectCalls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +67,11 @@ class Dial:
     within: str | None = None  # the dialled channel of the outer Dial; None if there is no outer Dial
     picked_up: bool = False
 
-    def talk(self, pbx: str, call_id: str, direction: Direction, members: Iterable[MemberSeen]) -> OpenTalk:
+    def talk(self, pbx: str, call_id: str, direction: Direction, name_at: Callable[[str], str]) -> OpenTalk:
         """Return the talk that starts when this Dial is answered.
 
         In an outgoing call, the agent is at the dialling phone. Otherwise the agent is at the phone that
-        answered. The agent's name is the name of the queue member in `members` who has this phone.
+        answered. `name_at` returns the name of the agent at a phone.
         """
         if direction is Direction.OUT:
             customer, leg, phone, local = self.dialed, self.caller, self.caller_phone, self.caller_local
@@ -84,7 +82,7 @@ class Dial:
             call_id=call_id,
             uniqueid=customer,
             queue="",
-            member=agent_at(phone, members),
+            member=name_at(phone),
             interface=phone,
             dialed=leg,
             caller=customer,
@@ -97,8 +95,8 @@ class Dial:
 class DirectCalls:
     """The open Dials of one PBX, which start the talks of calls without a queue.
 
-    A Dial stays known until its dialled channel ends. The Dials of queues are included. `members` is a
-    function that returns the members of all queues, which have the names of the agents.
+    A Dial stays known until its dialled channel ends. The Dials of queues are included. `name_at` returns the
+    name of the agent at a phone.
     """
 
     def __init__(
@@ -108,14 +106,14 @@ class DirectCalls:
         calls: Calls,
         talks: Talks,
         channels: Channels,
-        members: Callable[[], Iterable[MemberSeen]],
+        name_at: Callable[[str], str],
     ) -> None:
         self._pbx = pbx
         self._contexts = contexts
         self._calls = calls
         self._talks = talks
         self._channels = channels
-        self._members = members
+        self._name_at = name_at
         self._dials: dict[str, Dial] = {}  # by the dialled channel
 
     def __len__(self) -> int:
@@ -206,7 +204,7 @@ class DirectCalls:
         customer = self._talks.customers.of_call(call.call_id)
         if customer is not None and customer.channel not in (dial.caller, dial.dialed):
             return  # of a consultation; after a transfer the phone comes into the customer's bridge
-        talk = dial.talk(self._pbx, call.call_id, call.direction, self._members())
+        talk = dial.talk(self._pbx, call.call_id, call.direction, self._name_at)
         for leg in (talk.caller, talk.dialed):
             before = self._talks.of(leg)
             if before is not None:
@@ -221,31 +219,6 @@ class DirectCalls:
         other_half = self._channels.other_half(uniqueid)
         talk = self._talks.of(other_half) if other_half is not None else None
         return talk if talk is not None and not talk.queue else None
-
-
-def agent_at(phone: str, members: Iterable[MemberSeen]) -> str:
-    """Return the member name of the agent at a phone; `phone` itself if it belongs to no queue member.
-
-    In FreePBX, a queue calls `Local/100@from-queue/n` and a Dial calls `PJSIP/100` for the same agent. The
-    extension 100 shows that it is the same agent.
-    """
-    names = {member.interface: member.name for member in members}
-    behind = (
-        name
-        for interface, name in names.items()
-        if is_local(interface) and _extension(interface) == _extension(phone)
-    )
-    return names.get(phone) or next(behind, phone)
-
-
-def is_local(name: str) -> bool:
-    """Return whether a name is a Local channel's. Such a name does not show the phone behind the channel."""
-    return name.startswith(_LOCAL)
-
-
-def _extension(phone: str) -> str:
-    """Return the extension in a phone's name: `100` for `PJSIP/100` and for `Local/100@from-queue/n`."""
-    return phone.partition("/")[2].partition("@")[0]
 
 
 def _matches(context: str, patterns: Iterable[str]) -> bool:

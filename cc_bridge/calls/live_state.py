@@ -11,10 +11,11 @@ from typing import Any
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agent import BUSY, DO_NOT_DISTURB
 from cc_bridge.calls.agents import Agents
-from cc_bridge.calls.channels_and_bridges import Channels, device_of
+from cc_bridge.calls.channels_and_bridges import Channels, device_of, is_local
 from cc_bridge.calls.clock_steps import move_instants
 from cc_bridge.calls.customer_legs import CustomerLeg
-from cc_bridge.calls.direct_calls import Contexts, DirectCalls, agent_at, is_local
+from cc_bridge.calls.direct_calls import Contexts, DirectCalls
+from cc_bridge.calls.members import Members
 from cc_bridge.calls.open_calls import Calls
 from cc_bridge.calls.open_talk import OpenTalk
 from cc_bridge.calls.queue_names import QueueNames
@@ -53,14 +54,14 @@ class LiveState:
         self.pbx = pbx
         self.direct = direct
         self.agents = agents
-        self.members: dict[tuple[str, str], ev.MemberSeen] = {}
+        self.members = Members()
         self.channels = Channels()
         self.calls = Calls(pbx, contexts.of_first, every=direct)
         self.talks = Talks(self.channels, self._talk_ended, self._party_joined)
         self.visits = Visits(pbx, QueueNames(queues), self.calls, self._visit_ended, self.channel_vanished)
         self.rings = Rings(pbx, self.visits, self.talks, self._ring_ended)
         self.direct_calls = DirectCalls(
-            pbx, contexts, self.calls, self.talks, self.channels, self.members.values
+            pbx, contexts, self.calls, self.talks, self.channels, self.members.name_at
         )
         self.touched: set[Any] = set()
         self.completed: list[TrackerRecord] = []
@@ -74,10 +75,6 @@ class LiveState:
     def waiting(self) -> list[Visit]:
         """Return the visits whose caller is waiting now."""
         return [visit for visit in self.visits.all() if visit.left_at is None]
-
-    def member_for_interface(self, interface: str) -> str | None:
-        """Return the name of the queue member at an interface; None if there is none."""
-        return next((each.name for each in self.members.values() if each.interface == interface), None)
 
     def begin_talk(self, talk: OpenTalk, at: float) -> None:
         """Start a talk, and set its agent's state to talking."""
@@ -100,13 +97,6 @@ class LiveState:
             for channel in self.channels.all()
         )
         return member if on_a_call else member._replace(status=DO_NOT_DISTURB)
-
-    def name_at(self, device: str) -> str:
-        """Return the member name of the agent at the phone `device`.
-
-        The result is `device` itself if no queue member has this phone.
-        """
-        return agent_at(device, self.members.values())
 
     def channel_ended(self, event: ev.ChannelEnded) -> None:
         """Close everything that ends with a channel (Hangup): ring, visit, talk and Dial.
@@ -186,7 +176,7 @@ class LiveState:
             call_id=customer.call_id,
             uniqueid=customer.uniqueid,
             queue="",
-            member=self.name_at(device),
+            member=self.members.name_at(device),
             interface=device,
             dialed=channel,
             caller=customer.channel,

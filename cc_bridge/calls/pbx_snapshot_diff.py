@@ -120,7 +120,7 @@ class PbxSnapshotDiff:
             for member in state.members.values()
             if member.queue == seen.queue
         }
-        name, interface = names.get(device) or (state.member_for_interface(device) or device, device)
+        name, interface = names.get(device) or (state.members.name_of(device) or device, device)
         call = state.calls.get_or_begin(seen.linkedid, seen.uniqueid, now)
         call.queue = call.queue or seen.queue
         behind_local = state.channels.other_half(seen.agent_uniqueid)

@@ -14,11 +14,11 @@ from typing import Any
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
-from cc_bridge.calls.channels_and_bridges import device_of
+from cc_bridge.calls.channels_and_bridges import device_of, is_local
 from cc_bridge.calls.checkpoint import Checkpointer
 from cc_bridge.calls.clock_steps import EventTimes
 from cc_bridge.calls.customer_legs import CustomerLeg
-from cc_bridge.calls.direct_calls import Contexts, is_local
+from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.live_state import LiveState, TrackerRecord
 from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
 from cc_bridge.calls.pbx_snapshot import PbxSnapshot
@@ -402,7 +402,7 @@ class Tracker:
         """
         channels = self.state.channels
         device = channels.device_of(uniqueid)
-        if self._observed_since == -inf or self.state.name_at(device) == device:
+        if self._observed_since == -inf or self.members.name_at(device) == device:
             return False
         others = [line for line in channels.at_device(device) if line != uniqueid]
         return any(self.calls.of(line) is None and not self.talks.with_leg(line) for line in others)
@@ -417,14 +417,14 @@ class Tracker:
         if channels.picked_up(event.agent_uniqueid) or channels.forwarded(event.agent_uniqueid):
             answering = channels.answering(event.agent_uniqueid)
             device = channels.device_of(answering) or device_of(event.agent_channel)
-            return self.state.name_at(device), device
+            return self.members.name_at(device), device
         device = device_of(event.agent_channel)
         reported = event.member, event.interface
         if event.agent_uniqueid in visit.rings or device == event.interface:
             return reported
         if is_local(event.agent_channel) or is_local(event.interface):
             return reported
-        name = self.state.member_for_interface(device)
+        name = self.members.name_of(device)
         return (name or device, device) if visit.rings or name else reported
 
     # -- rings

@@ -34,6 +34,8 @@ _WATERMARK_SECONDS = 5.0
 # Seconds between two comparisons with Asterisk's lists, and until a comparison with differences is repeated.
 _CHECK_SECONDS = 60.0
 _CONFIRM_SECONDS = 3.0
+# An event that is at most this many seconds later than the one before shows no step of the PBX's clock.
+_USUAL_SECONDS = 0.3
 # The first and the longest pause, in seconds, between two gaps because of dropped messages.
 _DROP_PAUSE_SECONDS = 5.0
 _LONGEST_DROP_PAUSE_SECONDS = 600.0
@@ -136,7 +138,8 @@ class AmiListener(DaemonService):
         """Apply one AMI event to the tracker, and record the calls, visits and talks that it completes."""
         typed = read(event, self.link.pbx_now)
         if typed is not None:
-            self.link.note_instant(typed.at, self._last_stamp)
+            if not 0 <= typed.at - self._last_stamp <= _USUAL_SECONDS:
+                self.link.note_instant(typed.at, self._last_stamp)
             self._last_event_at = self._last_stamp = typed.at
             completed = self.tracker.apply(typed)
             if completed:

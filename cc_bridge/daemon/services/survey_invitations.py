@@ -351,9 +351,9 @@ class SurveyInvitations(DaemonService):
             return talked
         if not arguments.interface:
             return None
-        names = {member.interface: member.name for member in self._tracker.members.values()}
         interface = arguments.interface
-        segment = Segment(arguments.queue, names.get(interface, interface), interface)
+        name = self._tracker.members.name_of(interface) or interface
+        segment = Segment(arguments.queue, name, interface)
         # The dialplan requests the survey when the agent has hung up. It does not know the length of the
         # talk, so the talk counts as long enough.
         attribution = Attribution(call_id, [segment], AttributedBy.CHANNEL)
