@@ -25,7 +25,10 @@ class Members(UserDict[tuple[str, str], MemberSeen]):
         super().__init__()
 
     def __setitem__(self, key: tuple[str, str], member: MemberSeen) -> None:
-        super().__setitem__(key, member)
+        before = self.data.get(key)
+        self.data[key] = member
+        if before is not None and before.name == member.name:
+            return
         queue, interface = key
         self._names.setdefault(interface, {})[queue] = member.name
         if is_local(interface):

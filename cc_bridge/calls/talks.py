@@ -209,8 +209,9 @@ class Talks:
     def channel_ended(self, uniqueid: str, at: float) -> None:
         """Remove an ended channel (Hangup), and close the talks of the caller or agent on the channel."""
         for each in (uniqueid, self._channels.other_half(uniqueid)):
-            self._answer_by_dialplan(each or "")
-        for talk in self.with_leg(uniqueid):
+            if each in self._by_leg:
+                self._answer_by_dialplan(each)
+        for talk in self._by_leg.get(uniqueid, ()):
             if uniqueid in (talk.caller, talk.agent):
                 talk.parted(at, ended_by(self._channels, talk, uniqueid))
                 self.close(talk, at)
@@ -261,8 +262,9 @@ class Talks:
         talk.
         """
         uniqueid = event.uniqueid
-        self._answer_by_dialplan(uniqueid)
-        for talk in self.with_leg(uniqueid):
+        if uniqueid in self._by_leg:
+            self._answer_by_dialplan(uniqueid)
+        for talk in self._by_leg.get(uniqueid, ()):
             if uniqueid in (talk.caller, talk.agent):
                 talk.redirected |= is_redirected(self._channels, uniqueid, event.place)
                 self._part(talk, ended_by(self._channels, talk, uniqueid, event.place), event.at)
@@ -341,8 +343,12 @@ class Talks:
 
         The list is empty for a channel that is no such half.
         """
-        if self._channels.other_half(half) is None:
+        other = self._channels.other_half(half)
+        if other is None:
             return []
+        direct = self._by_leg.get(half) or self._by_leg.get(other, ())
+        if direct and all(talk.phase is not TalkPhase.TALKING for talk in direct):
+            return []  # the phone or the caller has left before
         near = [leg for leg in self._channels.reachable(half) if leg in self._by_leg]
         talks = [talk for leg in sorted(near) for talk in self._by_leg[leg] if leg == talk.caller]
         return [talk for talk in talks if talk.phase is TalkPhase.TALKING]
