@@ -6,6 +6,7 @@ gets the instant as an argument.
 """
 
 from collections.abc import Iterable
+from math import inf
 from typing import Any
 
 from cc_bridge.calls import events as ev
@@ -41,6 +42,7 @@ class LiveState:
         of its channels, is in this set. Other ids have no effect.
     completed: the records that were completed since the last `take_completed`
     clock_steps: the steps of the PBX's clock that were not taken yet
+    observed_since: the instant of the snapshot that started the AMI session; -inf without a snapshot
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class LiveState:
         self.touched: set[Any] = set()
         self.completed: list[TrackerRecord] = []
         self.clock_steps: list[Gap] = []
+        self.observed_since = -inf
 
     def take_completed(self) -> list[TrackerRecord]:
         """Return the records that were completed since this method ran last, and clear the list."""
@@ -97,6 +100,16 @@ class LiveState:
             for channel in self.channels.all()
         )
         return member if on_a_call else member._replace(status=DO_NOT_DISTURB)
+
+    def customer_behind(self, uniqueid: str, linkedid: str) -> CustomerLeg | None:
+        """Return the customer on whose behalf a channel acts; None if there is none.
+
+        An example is the second line on which an agent consults about the customer. For the customer's own
+        channel, the result is None. `linkedid` is the id of the channel's call; it is used only if the start
+        of the channel was not observed.
+        """
+        call = self.calls.of(uniqueid)
+        return self.talks.customer_behind(uniqueid, call.call_id if call is not None else linkedid)
 
     def channel_ended(self, event: ev.ChannelEnded) -> None:
         """Close everything that ends with a channel (Hangup): ring, visit, talk and Dial.
@@ -136,6 +149,7 @@ class LiveState:
         after, affected = before + seconds, len(self.visits) + len(self.talks.in_progress())
         if affected or seconds < 0:  # an hour without any call is no step
             self.clock_steps.append(Gap(self.pbx, after, after, GapReason.CLOCK_STEP, affected))
+        self.observed_since += seconds
         self.touched.update(self.calls.ids())
         self.visits.clock_set(seconds)
         self.talks.clock_set(seconds)

@@ -14,16 +14,16 @@ from typing import Any
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
-from cc_bridge.calls.channels_and_bridges import device_of, is_local
+from cc_bridge.calls.channels_and_bridges import is_local
 from cc_bridge.calls.checkpoint import Checkpointer
 from cc_bridge.calls.clock_steps import EventTimes
-from cc_bridge.calls.customer_legs import CustomerLeg
 from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.live_state import LiveState, TrackerRecord
-from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
 from cc_bridge.calls.pbx_snapshot import PbxSnapshot
 from cc_bridge.calls.pbx_snapshot_diff import PbxSnapshotDiff
-from cc_bridge.calls.visit import Visit, VisitEvent
+from cc_bridge.calls.queue_answers import QueueAnswers
+from cc_bridge.calls.queue_callers import QueueCallers
+from cc_bridge.calls.visit import Visit
 from cc_bridge.records import Gap, OpenStateRecord, RingOutcome
 
 __all__ = ["Tracker"]
@@ -64,10 +64,10 @@ class Tracker:
         self.agents, self.members = state.agents, state.members
         self.calls, self.talks, self.visits = state.calls, state.talks, state.visits
         self._rings, self._direct_calls = state.rings, state.direct_calls
+        self._queue_callers = QueueCallers(state)
         self._snapshot_diff = PbxSnapshotDiff(state)
         self._checkpointer = Checkpointer(state, numbers=numbers)
         self._lost_at: float | None = None  # when observation was lost, until a snapshot restores it
-        self._observed_since = -inf  # instant of the snapshot at the start of the session
         self._next_tick = 0.0
         self._times = EventTimes()
         # By the type of an event: its handler, and the index of the field with its channel.
@@ -82,11 +82,11 @@ class Tracker:
             ev.ChannelEnded: self.state.channel_ended,
             ev.HangupRequested: self._hangup_requested,
             ev.QueueRun: self.visits.queue_run,
-            ev.Joined: self._joined,
+            ev.Joined: self._queue_callers.joined,
             ev.Left: self._left,
             ev.GaveUp: self.visits.gave_up,
             ev.Called: self._called,
-            ev.Connected: self._connected,
+            ev.Connected: QueueAnswers(self.state, self._queue_callers).connected,
             ev.Dumped: self._rings.dumped,
             ev.DialEnded: self._dial_ended,
             ev.DialStarted: self._direct_calls.dial_started,
@@ -165,7 +165,7 @@ class Tracker:
         now = gone_at = snapshot.taken_at
         (self._times.started if fresh else self._times.passed)(now)
         if fresh:
-            self._observed_since = now
+            self.state.observed_since = now
         if fresh and self._lost_at is not None:
             gone_at, self._lost_at = self._lost_at, None
             if now < gone_at - _PUT_BACK_SECONDS:
@@ -178,7 +178,7 @@ class Tracker:
             self.talks.resync(now, snapshot.channels, snapshot.halves, snapshot.names)
         if self._snapshot_diff.apply(snapshot, fresh=fresh, gone_at=gone_at) or fresh:
             self.state.touched.update(self.calls.ids())
-        self._register_customers()
+        self._queue_callers.register_customers()
         members = map(self.state.with_do_not_disturb, snapshot.members)
         self.state.completed += self.agents.resync(members, now)
         return self.state.take_completed()
@@ -233,7 +233,7 @@ class Tracker:
         that ended after `until` are closed by the first `resync`.
         """
         intervals, refused = self._checkpointer.restore(stored, until)
-        self._register_customers()
+        self._queue_callers.register_customers()
         self.state.completed = [*intervals, *self.observation_lost(until)]
         return refused
 
@@ -265,62 +265,6 @@ class Tracker:
 
     # -- queues
 
-    def _joined(self, event: ev.Joined) -> None:
-        """Start a visit (QueueCallerJoin), and close the caller's earlier talks.
-
-        A talk that caller or agent has just left stays open, because its transfer may be reported later. If
-        the channel acts for a customer, such as an agent's second line, the visit is part of the customer's
-        call.
-        """
-        customer = self._customer_behind(event.uniqueid, event.linkedid)
-        call = self.calls.by_id(customer.call_id) if customer is not None else None
-        if call is not None:
-            # The channel itself has the number of the agent or of the dialled service.
-            self.calls.move(event.uniqueid, call.call_id)
-            event = event._replace(linkedid=call.call_id, number=call.number, name=call.name)
-        if not self.visits.joined(event):
-            return
-        visit = self.visits.of(event.uniqueid)
-        if customer is None and visit is not None:
-            self._register_customer(visit)
-            if self._may_consult(event.uniqueid):
-                self.calls.mark_partial(event.uniqueid)
-        for talk in self.talks.with_leg(event.uniqueid):
-            # After a leg has left, the talk stays open: BlindTransfer can come after the QueueCallerJoin that
-            # it caused (22.10).
-            if talk.caller == event.uniqueid and talk.phase is not TalkPhase.PARTED:
-                self.talks.close(talk, event.at)
-        self._direct_calls.joined_queue(event.uniqueid, event.at)
-
-    def _register_customers(self) -> None:
-        """Make the caller of each open visit the customer of the call.
-
-        If the channel acts for another customer, such as an agent's second line, the visit becomes part of
-        this customer's call.
-        """
-        for visit in self.visits.all():
-            customer = self.talks.customer_behind(visit.uniqueid, visit.call_id)
-            call = self.calls.by_id(customer.call_id) if customer is not None else None
-            if customer is None:
-                self._register_customer(visit)
-            elif call is not None and visit.call_id != call.call_id:
-                self.calls.move(visit.uniqueid, call.call_id)
-                visit.call_id, visit.number, visit.name = call.call_id, call.number, call.name
-
-    def _register_customer(self, visit: Visit) -> None:
-        """Make the caller of a visit the customer of the visit's call, unless the call has a customer."""
-        self.talks.customers.add(CustomerLeg(visit.uniqueid, visit.uniqueid, visit.call_id))
-
-    def _customer_behind(self, uniqueid: str, linkedid: str) -> CustomerLeg | None:
-        """Return the customer on whose behalf a channel acts; None if there is none.
-
-        An example is the second line on which an agent consults about the customer. For the customer's own
-        channel, the result is None. `linkedid` is the id of the channel's call; it is used only if the start
-        of the channel was not observed.
-        """
-        call = self.calls.of(uniqueid)
-        return self.talks.customer_behind(uniqueid, call.call_id if call is not None else linkedid)
-
     def _left(self, event: ev.Left) -> None:
         """Handle QueueCallerLeave: update the visit of a caller who left the queue.
 
@@ -330,102 +274,6 @@ class Tracker:
         outcomes = [ring.outcome for ring in self._rings.of_visit(visit)] if visit else []
         answered = any(outcome in _LEFT_TO_AGENT for outcome in outcomes)
         self.visits.left(event, picked_up=answered, ringing=RingOutcome.CALLER_GONE in outcomes)
-
-    def _connected(self, event: ev.Connected) -> None:
-        """Close a visit as answered and start its talk (AgentConnect). Close the answered ring.
-
-        If the snapshot at the start of the AMI session already showed the talk, its agent and start are
-        corrected.
-        """
-        visit = self.visits.open_for(event)
-        visit.agent, visit.interface = self._who_answered(event, visit)
-        visit.ringing = False
-        self.visits.handle_signal(visit, VisitEvent.CONNECTED, event.at, "AgentConnect")
-        customer = self._customer_behind(event.uniqueid, event.linkedid)
-        before = [talk for talk in self.talks.with_leg(event.uniqueid) if talk.uniqueid == event.uniqueid]
-        # The snapshot at the start of this session may have shown the talk before its start was received.
-        shown = next((talk for talk in before if talk.partial and talk.dialed == event.agent_uniqueid), None)
-        if shown is not None:
-            self.state.completed += self.agents.talk_ended(shown.member, shown.queue, event.at)
-            shown.correct_start(event.at, visit.agent, visit.interface)
-            shown.picked_up = visit.interface != event.interface
-        for talk in before:
-            if talk is not shown:
-                self.talks.close(talk, event.at)
-        # Before the ring ends, or the agent would be available for a millisecond in between.
-        self.state.completed += self.agents.talk_began(visit.agent, event.at)
-        uncertain = self._may_be_another(event) or self._may_consult(event.uniqueid)
-        outcome = RingOutcome.ANSWERED
-        if visit.interface != event.interface:
-            forwarded = self.state.channels.forwarded(event.agent_uniqueid)
-            outcome = RingOutcome.FORWARDED if forwarded else RingOutcome.ANSWERED_ELSEWHERE
-        self._rings.answered(visit, event.at, outcome)
-        if shown is not None:
-            return
-        self.talks.begin(
-            OpenTalk(
-                pbx=self.pbx,
-                call_id=visit.call_id,
-                uniqueid=event.uniqueid,
-                queue=event.queue,
-                member=visit.agent,
-                interface=visit.interface,
-                dialed=event.agent_uniqueid,
-                caller=event.uniqueid if customer is None else customer.channel,
-                agent=None if is_local(event.agent_channel) else event.agent_uniqueid,
-                picked_up=visit.interface != event.interface,
-                partial=uncertain,
-            ),
-            event.at,
-        )
-
-    def _may_be_another(self, event: ev.Connected) -> bool:
-        """Return whether a phone that did not ring may have answered, by a pickup that no event shows.
-
-        This is possible if the ring started before the AMI session and no event has named the phone that
-        answered.
-        """
-        ring = self._rings.of(event.agent_uniqueid)
-        if self._observed_since == -inf or (ring is not None and ring.started_at > self._observed_since):
-            return False
-        channels = self.state.channels
-        if channels.picked_up(event.agent_uniqueid) or channels.forwarded(event.agent_uniqueid):
-            return False
-        if is_local(event.agent_channel):
-            return channels.answering(event.agent_uniqueid) == event.agent_uniqueid
-        return device_of(event.agent_channel) != event.interface
-
-    def _may_consult(self, uniqueid: str) -> bool:
-        """Return whether the caller of a queue may be an agent who consults about an unknown customer.
-
-        This is possible if another line of the agent's phone was there before the AMI session.
-        """
-        channels = self.state.channels
-        device = channels.device_of(uniqueid)
-        if self._observed_since == -inf or self.members.name_at(device) == device:
-            return False
-        others = [line for line in channels.at_device(device) if line != uniqueid]
-        return any(self.calls.of(line) is None and not self.talks.with_leg(line) for line in others)
-
-    def _who_answered(self, event: ev.Connected, visit: Visit) -> tuple[str, str]:
-        """Return the name and the interface of the agent who answered.
-
-        After a pickup or a forward (SIP 302), AgentConnect still names the agent and the phone that rang
-        (16.28, 22.10). The result then has the phone that answered, and the agent at this phone.
-        """
-        channels = self.state.channels
-        if channels.picked_up(event.agent_uniqueid) or channels.forwarded(event.agent_uniqueid):
-            answering = channels.answering(event.agent_uniqueid)
-            device = channels.device_of(answering) or device_of(event.agent_channel)
-            return self.members.name_at(device), device
-        device = device_of(event.agent_channel)
-        reported = event.member, event.interface
-        if event.agent_uniqueid in visit.rings or device == event.interface:
-            return reported
-        if is_local(event.agent_channel) or is_local(event.interface):
-            return reported
-        name = self.members.name_of(device)
-        return (name or device, device) if visit.rings or name else reported
 
     # -- rings
 
@@ -535,7 +383,6 @@ class Tracker:
     def _move(self, seconds: float, before: float) -> None:
         """Move everything open by `seconds`. `before` is the last instant of the clock before it was set."""
         self._next_tick += seconds
-        self._observed_since += seconds
         if self._lost_at is not None:
             self._lost_at += seconds
         self.state.clock_set(seconds, before)
