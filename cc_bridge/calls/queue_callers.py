@@ -16,7 +16,7 @@ __all__ = ["QueueCallers"]
 
 
 class QueueCallers:
-    """The callers of the open visits in `state`, each of whom is a customer or acts for one."""
+    """The callers in the queues of one PBX. A caller is the customer of the call, or acts for a customer."""
 
     def __init__(self, state: LiveState) -> None:
         self._state = state

@@ -3,41 +3,32 @@
 The live state at this moment is available too. The module reads no clock: each event carries its time, and
 `tick` passes the time when there are no events.
 
-Messages can be missing. Each handler therefore accepts any event in any state. `unexpected` counts the events
-that do not fit the state of a visit. When a channel ends, its open visits, rings and talks are closed with
-the facts that are known.
+Messages can be missing, so any event is accepted in any state. `unexpected` counts the events that do not fit
+the state of a visit. When a channel ends, its open visits, rings and talks are closed with the facts that are
+known.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from math import inf
-from typing import Any
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
-from cc_bridge.calls.channels_and_bridges import is_local
 from cc_bridge.calls.checkpoint import Checkpointer
 from cc_bridge.calls.clock_steps import EventTimes
 from cc_bridge.calls.direct_calls import Contexts
+from cc_bridge.calls.event_handlers import EventHandlers
 from cc_bridge.calls.live_state import LiveState, TrackerRecord
 from cc_bridge.calls.pbx_snapshot import PbxSnapshot
 from cc_bridge.calls.pbx_snapshot_diff import PbxSnapshotDiff
-from cc_bridge.calls.queue_answers import QueueAnswers
 from cc_bridge.calls.queue_callers import QueueCallers
 from cc_bridge.calls.visit import Visit
-from cc_bridge.records import Gap, OpenStateRecord, RingOutcome
+from cc_bridge.records import Gap, OpenStateRecord
 
 __all__ = ["Tracker"]
 
 # A PBX clock that is more than this many seconds earlier than before was set back. A smaller difference is an
 # error of the estimate.
 _PUT_BACK_SECONDS = 2.0
-
-# Outcomes of an open ring when the caller leaves the queue for an agent. A ring without an outcome (None) was
-# picked up by another phone, because a cancelled ring has its DialEnd before.
-_LEFT_TO_AGENT = (RingOutcome.ANSWERED, RingOutcome.ANSWERED_ELSEWHERE, None)
-
-# Index of the field with the event's channel, if it is not 1, the field after the instant.
-_CHANNEL_AT: dict[type[Any], int] = {ev.BridgeEntered: 2, ev.BridgeLeft: 2}
 
 
 class Tracker:
@@ -63,45 +54,13 @@ class Tracker:
         self.state = state = LiveState(pbx, queues, agents or Agents(pbx), contexts, direct=direct)
         self.agents, self.members = state.agents, state.members
         self.calls, self.talks, self.visits = state.calls, state.talks, state.visits
-        self._rings, self._direct_calls = state.rings, state.direct_calls
         self._queue_callers = QueueCallers(state)
         self._snapshot_diff = PbxSnapshotDiff(state)
         self._checkpointer = Checkpointer(state, numbers=numbers)
         self._lost_at: float | None = None  # when observation was lost, until a snapshot restores it
         self._next_tick = 0.0
         self._times = EventTimes()
-        # By the type of an event: its handler, and the index of the field with its channel.
-        self._handlers = {
-            kind: (handler, _CHANNEL_AT.get(kind, 1)) for kind, handler in self._make_handlers().items()
-        }
-
-    def _make_handlers(self) -> dict[type[Any], Callable[[Any], None]]:
-        """Return a mapping from each type of AMI event to the function that handles such an event."""
-        return {
-            ev.ChannelStarted: self._channel_started,
-            ev.ChannelEnded: self.state.channel_ended,
-            ev.HangupRequested: self._hangup_requested,
-            ev.QueueRun: self.visits.queue_run,
-            ev.Joined: self._queue_callers.joined,
-            ev.Left: self._left,
-            ev.GaveUp: self.visits.gave_up,
-            ev.Called: self._called,
-            ev.Connected: QueueAnswers(self.state, self._queue_callers).connected,
-            ev.Dumped: self._rings.dumped,
-            ev.DialEnded: self._dial_ended,
-            ev.DialStarted: self._direct_calls.dial_started,
-            ev.PickedUp: self._picked_up,
-            ev.BridgeEntered: self.talks.bridge_entered,
-            ev.BridgeLeft: self.talks.bridge_left,
-            ev.LocalJoined: self.talks.local_joined,
-            ev.Held: self.talks.held,
-            ev.Unheld: self.talks.unheld,
-            ev.BlindTransferred: self.talks.blind_transferred,
-            ev.AttendedTransferred: self._attended_transferred,
-            ev.StatusSet: self._status_set,
-            ev.MemberSeen: self._member_seen,
-            ev.MemberGone: self._member_gone,
-        }
+        self._handlers = EventHandlers(state, self._queue_callers).by_type
 
     # -- events, time and snapshots
 
@@ -204,7 +163,7 @@ class Tracker:
         """Close all open visits, rings, talks and calls at the instant `now`."""
         self.state.touched.update(self.calls.ids())
         self.visits.close_all(now)
-        self._rings.close_all(now)
+        self.state.rings.close_all(now)
         for talk in list(self.talks.all()):
             self.talks.close(talk, now)
         self.state.completed += self.calls.finish(now)
@@ -262,111 +221,6 @@ class Tracker:
         call = self.calls.of(uniqueid)
         own = call.call_id if call is not None else linkedid or uniqueid
         return self.talks.call_rated_on(uniqueid, own)
-
-    # -- queues
-
-    def _left(self, event: ev.Left) -> None:
-        """Handle QueueCallerLeave: update the visit of a caller who left the queue.
-
-        The outcomes of the open rings show whether an agent had answered, and whether a phone was ringing.
-        """
-        visit = self.visits.of(event.uniqueid)
-        outcomes = [ring.outcome for ring in self._rings.of_visit(visit)] if visit else []
-        answered = any(outcome in _LEFT_TO_AGENT for outcome in outcomes)
-        self.visits.left(event, picked_up=answered, ringing=RingOutcome.CALLER_GONE in outcomes)
-
-    # -- rings
-
-    def _called(self, event: ev.Called) -> None:
-        """Start a ring, and set its agent's state to ringing (AgentCalled)."""
-        self._rings.called(event)
-        self.state.completed += self.agents.rang(event.member, event.at)
-
-    def _dial_ended(self, event: ev.DialEnded) -> None:
-        """Store the outcome of a ring, or start the talk of an answered Dial without a queue (DialEnd).
-
-        After a forward (SIP 302), Asterisk dials the destination through a Local channel (16.28, 22.10).
-        """
-        ring = self._rings.of(event.dialed_uniqueid)
-        channels = self.state.channels
-        if event.forwarded and event.uniqueid:
-            channels.get(event.uniqueid).was_forwarded = True
-        if event.status == "ANSWER" and event.uniqueid:
-            dialling, answering = channels.get(event.uniqueid), channels.get(event.dialed_uniqueid)
-            dialling.answered_by = event.dialed_uniqueid
-            answering.name = event.dialed_channel or answering.name
-            answering.picks_up |= event.picked_up
-            answering.is_forward = dialling.was_forwarded and ring is None and is_local(answering.name)
-        if ring is not None:
-            ring.dial_ended(event.status, event.at, forwarded=event.forwarded)
-        elif event.status == "ANSWER":
-            self._direct_calls.answered(event.dialed_uniqueid, event.at)
-
-    def _picked_up(self, event: ev.PickedUp) -> None:
-        """Store that a channel answered instead of the phone that rings (Pickup).
-
-        If a queue rings, set the outcome of the ring; AgentConnect follows and starts the talk. If a Dial
-        without a queue rings, start its talk.
-        """
-        channel = self.state.channels.get(event.uniqueid)
-        channel.name, channel.picks_up = event.channel, True
-        ring = self._rings.of(event.rung)
-        if ring is not None:
-            ring.picked_up()
-        else:
-            self._direct_calls.picked_up(event)
-
-    # -- channels and bridges
-
-    def _channel_started(self, event: ev.ChannelStarted) -> None:
-        """Add a channel with its name and dialled extension, and add it to its call (Newchannel)."""
-        channel = self.state.channels.get(event.uniqueid)
-        channel.name, channel.dialled = event.channel, event.exten
-        self.calls.started(event)
-
-    def _attended_transferred(self, event: ev.AttendedTransferred) -> None:
-        """Pass an attended transfer to its talks, and a consultation that waits in a queue to the transferee.
-
-        Asterisk then puts the transferee into the second transferer's place in the queue.
-        """
-        self.talks.attended_transferred(event)
-        second = event.transferers[1]
-        if event.into_application and self.visits.move(second, event.transferee):
-            self._rings.move(second, event.transferee)
-            self.state.touched.add(event.transferee)
-
-    def _hangup_requested(self, event: ev.HangupRequested) -> None:
-        """Store the instant of a channel's first hang-up request, and which side requested it.
-
-        Also update the visit of the caller on the channel. The AMI events are HangupRequest and
-        SoftHangupRequest.
-        """
-        channel = self.state.channels.get(event.uniqueid)
-        if event.by_pbx:
-            channel.killed_at = channel.killed_at or event.at
-        else:
-            channel.hung_up_at = channel.hung_up_at or event.at
-        self.visits.hung_up(event.uniqueid, event.at)
-
-    def _status_set(self, event: ev.StatusSet) -> None:
-        if event.trigger == "queue":  # the others are no results of Queue()
-            self.visits.status_set(event)
-
-    # -- members
-
-    def _member_seen(self, event: ev.MemberSeen) -> None:
-        """Store a queue member, and update the agent's state.
-
-        The AMI events are QueueMemberStatus, QueueMemberPause and QueueMemberAdded.
-        """
-        self.visits.queues.add(event.queue)
-        self.members[event.queue, event.interface] = event
-        self.state.completed += self.agents.member_seen(self.state.with_do_not_disturb(event))
-
-    def _member_gone(self, event: ev.MemberGone) -> None:
-        """Remove a queue member, and update the agent's state (QueueMemberRemoved)."""
-        self.members.pop((event.queue, event.interface), None)
-        self.state.completed += self.agents.member_gone(event)
 
     # -- inside
 
