@@ -59,7 +59,7 @@ class Checkpointer:
         calls, talks = self._live.calls, self._live.talks
         found: dict[str, None] = {}
         for name in self._live.touched:
-            call, talk = calls.of(name), talks.of(name)
+            call, talk = calls.of(name), talks.by_leg.of(name)
             if call is not None:
                 found[call.call_id] = None
             if talk is not None:

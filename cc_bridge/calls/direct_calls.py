@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from cc_bridge.calls.channel_customers import talk_of_device
 from cc_bridge.calls.channels_and_bridges import Channels, device_of, is_local
 from cc_bridge.calls.events import DialStarted, PickedUp
 from cc_bridge.calls.open_calls import Calls
@@ -145,7 +146,8 @@ class DirectCalls:
         )
         if dial.within is None:
             call = self._calls.get_or_begin(event.linkedid, event.uniqueid, event.at)
-            if self._talks.of_device(device_of(event.channel)) is not None and not call.queue:
+            talk = talk_of_device(self._channels, self._talks, device_of(event.channel))
+            if talk is not None and not call.queue:
                 call.consultation = True
             call.handle_dial(event, self._contexts.of_dial(event.context))
 
@@ -206,7 +208,7 @@ class DirectCalls:
             return  # of a consultation; after a transfer the phone comes into the customer's bridge
         talk = dial.talk(self._pbx, call.call_id, call.direction, self._name_at)
         for leg in (talk.caller, talk.dialed):
-            before = self._talks.of(leg)
+            before = self._talks.by_leg.of(leg)
             if before is not None:
                 self._talks.close(before, at)
         self._talks.begin(talk, at)
@@ -217,7 +219,7 @@ class DirectCalls:
         The result is None if there is no such talk, or if the talk belongs to a queue.
         """
         other_half = self._channels.other_half(uniqueid)
-        talk = self._talks.of(other_half) if other_half is not None else None
+        talk = self._talks.by_leg.of(other_half) if other_half is not None else None
         return talk if talk is not None and not talk.queue else None
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agent import BUSY, DO_NOT_DISTURB
 from cc_bridge.calls.agents import Agents
+from cc_bridge.calls.channel_customers import customer_behind
 from cc_bridge.calls.channels_and_bridges import Channels, device_of, is_local
 from cc_bridge.calls.clock_steps import move_instants
 from cc_bridge.calls.customer_legs import CustomerLeg
@@ -109,7 +110,8 @@ class LiveState:
         of the channel was not observed.
         """
         call = self.calls.of(uniqueid)
-        return self.talks.customer_behind(uniqueid, call.call_id if call is not None else linkedid)
+        call_id = call.call_id if call is not None else linkedid
+        return customer_behind(self.channels, self.talks, uniqueid, call_id)
 
     def channel_ended(self, event: ev.ChannelEnded) -> None:
         """Close everything that ends with a channel (Hangup): ring, visit, talk and Dial.

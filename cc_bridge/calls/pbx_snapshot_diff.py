@@ -75,7 +75,7 @@ class PbxSnapshotDiff:
         for uniqueid in state.rings.channels():
             if uniqueid not in living:
                 yield ("ring", uniqueid), partial(state.rings.close, uniqueid, gone_at)
-        for talk in state.talks.all():
+        for talk in state.talks.by_leg.all():
             if not _is_in_progress(talk, snapshot):
                 name = ("talk", talk.uniqueid, talk.queue, str(talk.answered_at))
                 yield name, partial(state.talks.close, talk, gone_at)
@@ -93,7 +93,7 @@ class PbxSnapshotDiff:
         """
         talks = self._state.talks
         for seen in snapshot.talks:
-            going_on = talks.of(seen.uniqueid)
+            going_on = talks.by_leg.of(seen.uniqueid)
             last = talks.memory.last(seen.uniqueid)
             known = talks.memory.of_call(last.call_id) if last is not None else []
             # Behind a Local channel another agent may speak by now: Queue() does not notice a transfer.

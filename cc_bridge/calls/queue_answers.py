@@ -32,7 +32,9 @@ class QueueAnswers:
         visit.ringing = False
         state.visits.handle_signal(visit, VisitEvent.CONNECTED, event.at, "AgentConnect")
         customer = state.customer_behind(event.uniqueid, event.linkedid)
-        before = [talk for talk in state.talks.with_leg(event.uniqueid) if talk.uniqueid == event.uniqueid]
+        before = [
+            talk for talk in state.talks.by_leg.with_leg(event.uniqueid) if talk.uniqueid == event.uniqueid
+        ]
         # The snapshot at the start of this session may have shown the talk before its start was received.
         shown = next((talk for talk in before if talk.partial and talk.dialed == event.agent_uniqueid), None)
         if shown is not None:

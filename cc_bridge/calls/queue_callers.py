@@ -7,6 +7,7 @@ waits in a queue, to consult about a customer. The visit of this line is then pa
 from math import inf
 
 from cc_bridge.calls import events as ev
+from cc_bridge.calls.channel_customers import customer_behind
 from cc_bridge.calls.customer_legs import CustomerLeg
 from cc_bridge.calls.live_state import LiveState
 from cc_bridge.calls.open_talk import TalkPhase
@@ -42,7 +43,7 @@ class QueueCallers:
             self._register_customer(visit)
             if self.may_consult(event.uniqueid):
                 state.calls.mark_partial(event.uniqueid)
-        for talk in state.talks.with_leg(event.uniqueid):
+        for talk in state.talks.by_leg.with_leg(event.uniqueid):
             # After a leg has left, the talk stays open: BlindTransfer can come after the QueueCallerJoin that
             # it caused (22.10).
             if talk.caller == event.uniqueid and talk.phase is not TalkPhase.PARTED:
@@ -57,7 +58,7 @@ class QueueCallers:
         """
         state = self._state
         for visit in state.visits.all():
-            customer = state.talks.customer_behind(visit.uniqueid, visit.call_id)
+            customer = customer_behind(state.channels, state.talks, visit.uniqueid, visit.call_id)
             call = state.calls.by_id(customer.call_id) if customer is not None else None
             if customer is None:
                 self._register_customer(visit)
@@ -75,7 +76,7 @@ class QueueCallers:
         if state.observed_since == -inf or state.members.name_at(device) == device:
             return False
         others = [line for line in channels.at_device(device) if line != uniqueid]
-        return any(state.calls.of(line) is None and not state.talks.with_leg(line) for line in others)
+        return any(state.calls.of(line) is None and not state.talks.by_leg.with_leg(line) for line in others)
 
     def _register_customer(self, visit: Visit) -> None:
         """Make the caller of a visit the customer of the visit's call, unless the call has a customer."""

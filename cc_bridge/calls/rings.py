@@ -102,7 +102,7 @@ class Rings:
         visit = self._visits.of(ring.uniqueid)
         if visit is not None:
             visit.rings.pop(uniqueid, None)
-        talk = self._talks.of_visit(ring.uniqueid, ring.queue)
+        talk = self._talks.by_leg.of_visit(ring.uniqueid, ring.queue)
         answered = visit is not None and any(
             other.outcome is RingOutcome.ANSWERED for other in self.of_visit(visit)
         )

@@ -7,7 +7,7 @@ customer after a transfer, a parking or a conference. That talk starts immediate
 Local channels are followed: a phone behind `Local/x@ctx/n` counts as in the customer's bridge.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set as AbstractSet
+from collections.abc import Callable, Iterable, Mapping, Set as AbstractSet
 from types import MappingProxyType
 
 from cc_bridge.calls import events as ev
@@ -16,6 +16,7 @@ from cc_bridge.calls.customer_legs import CustomerLeg, CustomerLegs
 from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
 from cc_bridge.calls.partings import ended_by, is_redirected, transfer_target
 from cc_bridge.calls.talk_memory import TalkMemory
+from cc_bridge.calls.talks_by_leg import TalksByLeg
 from cc_bridge.records import Direction, EndedBy, Talk, Transfer
 
 __all__ = ["Talks"]
@@ -27,8 +28,9 @@ _REDIRECT_SECONDS = 10.0
 
 
 class Talks:
-    """The open talks of one PBX, found by the channels of caller and agent.
+    """The open talks of one PBX.
 
+    by_leg: the open talks by the channels of caller and agent
     customers: the customers whose channels are open; a phone that enters a bridge with a customer starts a
         talk
     ended: function that is called at the end of each talk, with the record or, if caller and agent were never
@@ -47,94 +49,15 @@ class Talks:
         self._channels = channels
         self._ended = ended
         self._joined = joined
-        # The open talks by each of their legs. Tuples, because handlers open and close talks in a loop.
-        self._by_leg: dict[str, tuple[OpenTalk, ...]] = {}
+        self.by_leg = TalksByLeg()
         self.memory = TalkMemory()
         self._parted: dict[int, OpenTalk] = {}  # talks that one leg has left, by object identity
 
     # -- queries
 
-    def all(self) -> Collection[OpenTalk]:
-        """Return the open talks; each is in the result once."""
-        return {id(talk): talk for talks in self._by_leg.values() for talk in talks}.values()
-
-    def of(self, leg: str) -> OpenTalk | None:
-        """Return the latest open talk of the channel `leg`; None if there is none.
-
-        The channel is the caller's or the agent's in the talk.
-        """
-        talks = self._by_leg.get(leg)
-        return talks[-1] if talks else None
-
-    def with_leg(self, leg: str) -> Sequence[OpenTalk]:
-        """Return the open talks of the channel `leg`, in the order of their starts.
-
-        The channel is the caller's or the agent's in each of them.
-        """
-        return self._by_leg.get(leg, ())
-
-    def of_visit(self, uniqueid: str, queue: str) -> OpenTalk | None:
-        """Return the open talk from the queue `queue` with the caller on the channel `uniqueid`.
-
-        The result is None if there is none.
-        """
-        return next((each for each in self.with_leg(uniqueid) if each.queue == queue), None)
-
-    def of_device(self, device: str) -> OpenTalk | None:
-        """Return the open talk whose agent is at the phone `device`; None if there is none.
-
-        The result is also None if a customer's channel is on `device`, such as on a trunk.
-        """
-        if not device or any(self._channels.device_of(leg) == device for leg in self.customers):
-            return None
-        return next((talk for talk in self.all() if self._agent_device(talk) == device), None)
-
-    def customer_behind(self, uniqueid: str, call_id: str) -> CustomerLeg | None:
-        """Return the customer on whose behalf a channel acts; None if there is none.
-
-        Two kinds of channels act for a customer: a half of a Local channel in the customer's call, and the
-        second line of an agent's phone, on which the agent consults about the customer. For the customer's
-        own channel, the result is None. `call_id` is the id of the channel's call.
-        """
-        customer = self.customers.of_call(call_id)
-        if customer is None:
-            talk = self.of_device(self._channels.device_of(uniqueid))
-            customer = self.customers.of_call(talk.call_id) if talk is not None else None
-        return None if customer is None or uniqueid in (customer.channel, customer.uniqueid) else customer
-
-    def call_rated_on(self, uniqueid: str, linkedid: str) -> str | None:
-        """Return the id of the call that a survey on the channel `uniqueid` rates.
-
-        The survey rates the call of the customer who speaks on the channel. If the channel acts for a
-        customer, such as a half of a Local channel, the survey rates this customer's call. The result is None
-        for a channel on which an agent consults a colleague. If no talk of the channel is known, the result
-        is `linkedid`, the id of the channel's own call.
-        """
-        customer = self.customer_behind(uniqueid, linkedid)
-        if customer is None:
-            last = self.memory.last(uniqueid)
-            if last is None:
-                return None if self._is_apart_from(uniqueid, linkedid) else linkedid
-            # An agent's second line that has ended: the customer took its place by a transfer.
-            replaced = uniqueid not in self._channels and last.caller in self._channels
-            return None if replaced else last.call_id
-        near = self._channels.reachable(uniqueid)
-        consults = customer.channel not in near and (len(near) > 1 or self._channels.is_phone(uniqueid))
-        return None if consults else customer.call_id
-
-    def _is_apart_from(self, half: str, first: str) -> bool:
-        """Return whether a half of a Local channel is with other phones than the first channel of its call.
-
-        Without a known talk, the first channel is the caller's. An agent consults through the Local channel.
-        """
-        if self._channels.other_half(half) is None or first not in self._channels:
-            return False
-        near = self._channels.reachable(half)
-        return first not in near and any(self._channels.is_phone(each) for each in near)
-
     def in_progress(self) -> list[OpenTalk]:
         """Return the talks in which caller and agent are connected, on hold or not."""
-        return [talk for talk in self.all() if talk.phase in (TalkPhase.TALKING, TalkPhase.CONSULTING)]
+        return [talk for talk in self.by_leg.all() if talk.phase in (TalkPhase.TALKING, TalkPhase.CONSULTING)]
 
     def bridges_of(self, talk: OpenTalk) -> list[str | None]:
         """Return the bridge ids of the caller's and the agent's channel; None for a channel in no bridge."""
@@ -158,7 +81,7 @@ class Talks:
         during the gap are not known and do not count. If caller and agent are together in another bridge,
         they may have been apart, so the talk is partial.
         """
-        before = [(talk, talk.phase, self.bridges_of(talk)) for talk in self.all()]
+        before = [(talk, talk.phase, self.bridges_of(talk)) for talk in self.by_leg.all()]
         for one, two in halves:
             self._channels.pair(one, two)
         self._channels.resync(living, names)
@@ -171,7 +94,7 @@ class Talks:
         """Add a talk from a checkpoint. The talks of a call must be added in the order of their start."""
         self._remember(talk)
         if not talk.ended:
-            self._register(talk)
+            self.by_leg.add(talk)
         if talk.phase is TalkPhase.PARTED:
             self._parted[id(talk)] = talk
 
@@ -181,14 +104,14 @@ class Talks:
         A talk is uncertain if caller and agent are not connected yet, or if caller or agent has just left the
         bridge. Another agent may talk to the caller after the gap.
         """
-        for talk in self.all():
+        for talk in self.by_leg.all():
             talk.unheld(at)  # only the observed part of a hold counts
             if talk.phase in (TalkPhase.CONNECTING, TalkPhase.PARTED):
                 talk.partial = True  # another agent may talk to the caller after the gap
 
     def clock_set(self, seconds: float) -> None:
         """Move the instants of all talks by `seconds`, and mark the talks in progress as partial."""
-        for talk in self.all():
+        for talk in self.by_leg.all():
             talk.partial |= talk.phase is not TalkPhase.CONNECTING
         self.memory.clock_set(seconds)
 
@@ -209,9 +132,9 @@ class Talks:
     def channel_ended(self, uniqueid: str, at: float) -> None:
         """Remove an ended channel (Hangup), and close the talks of the caller or agent on the channel."""
         for each in (uniqueid, self._channels.other_half(uniqueid)):
-            if each in self._by_leg:
+            if each in self.by_leg.legs:
                 self._answer_by_dialplan(each)
-        for talk in self._by_leg.get(uniqueid, ()):
+        for talk in self.by_leg.with_leg(uniqueid):
             if uniqueid in (talk.caller, talk.agent):
                 talk.parted(at, ended_by(self._channels, talk, uniqueid))
                 self.close(talk, at)
@@ -224,7 +147,7 @@ class Talks:
     def begin(self, talk: OpenTalk, at: float) -> None:
         """Add a talk, and start it at the instant `at` if caller and agent can hear each other already."""
         self._remember(talk)
-        self._register(talk)
+        self.by_leg.add(talk)
         self._connect_if_audible(talk, at)
 
     def bridge_entered(self, event: ev.BridgeEntered) -> None:
@@ -241,7 +164,7 @@ class Talks:
             channel = self._channels.get(uniqueid)
             channel.name = event.channel or channel.name
             self._channels.left_bridge(uniqueid)
-            for talk in self.with_leg(uniqueid):
+            for talk in self.by_leg.with_leg(uniqueid):
                 if uniqueid == talk.agent:
                     self.close(talk, event.at)
                 elif talk.parted_by is EndedBy.CALLER:  # parked: the caller has not left
@@ -250,7 +173,7 @@ class Talks:
         channel = self._channels.entered_bridge(uniqueid, event.bridge)
         channel.name, channel.place = event.channel or channel.name, event.place
         self._connect(uniqueid, event.at)
-        for talk in self.with_leg(uniqueid):
+        for talk in self.by_leg.with_leg(uniqueid):
             if uniqueid == talk.agent and talk.phase is TalkPhase.PARTED:
                 talk.consulting(event.at)
                 self._parted.pop(id(talk), None)
@@ -262,9 +185,8 @@ class Talks:
         talk.
         """
         uniqueid = event.uniqueid
-        if uniqueid in self._by_leg:
-            self._answer_by_dialplan(uniqueid)
-        for talk in self._by_leg.get(uniqueid, ()):
+        self._answer_by_dialplan(uniqueid)
+        for talk in self.by_leg.with_leg(uniqueid):
             if uniqueid in (talk.caller, talk.agent):
                 talk.redirected |= is_redirected(self._channels, uniqueid, event.place)
                 self._part(talk, ended_by(self._channels, talk, uniqueid, event.place), event.at)
@@ -280,20 +202,20 @@ class Talks:
 
     def held(self, event: ev.Held) -> None:
         """Start a hold by the agent (Hold). A hold by the caller does not count."""
-        for talk in self.with_leg(event.uniqueid):
+        for talk in self.by_leg.with_leg(event.uniqueid):
             if event.uniqueid == talk.agent:
                 talk.held(event.at)
 
     def unheld(self, event: ev.Unheld) -> None:
         """End a hold by the agent (Unhold)."""
-        for talk in self.with_leg(event.uniqueid):
+        for talk in self.by_leg.with_leg(event.uniqueid):
             if event.uniqueid == talk.agent:
                 talk.unheld(event.at)
 
     def blind_transferred(self, event: ev.BlindTransferred) -> None:
         """Store a blind transfer (BlindTransfer) in the talk of the agent who made it."""
         # If the agent is behind a Local channel, the event can name the near half, not the phone (22.10).
-        for talk in self.with_leg(event.transferer):
+        for talk in self.by_leg.with_leg(event.transferer):
             if self._may_transfer(talk, event.transferer):
                 talk.transferred(Transfer.BLIND, event.target)
         self.customers.move(event.transferer, event.transferee)
@@ -305,7 +227,7 @@ class Talks:
         """
         target = transfer_target(self._channels, event)
         for transferer in dict.fromkeys(event.transferers):
-            for talk in self.with_leg(transferer):
+            for talk in self.by_leg.with_leg(transferer):
                 if self._may_transfer(talk, transferer):
                     talk.transferred(Transfer.ATTENDED, target)
                     self._part(talk, EndedBy.TRANSFER, event.at)
@@ -316,8 +238,7 @@ class Talks:
     def close(self, talk: OpenTalk, at: float) -> None:
         """Remove a talk from the open talks and, unless it has ended, end it at the instant `at`."""
         self._parted.pop(id(talk), None)
-        for leg in {talk.caller, talk.uniqueid, talk.dialed, talk.agent or talk.dialed}:
-            self._forget_leg(talk, leg)
+        self.by_leg.remove(talk)
         if talk.phase is not TalkPhase.ENDED:
             self._ended(talk, talk.record(at), at)
 
@@ -346,11 +267,11 @@ class Talks:
         other = self._channels.other_half(half)
         if other is None:
             return []
-        direct = self._by_leg.get(half) or self._by_leg.get(other, ())
+        direct = self.by_leg.with_leg(half) or self.by_leg.with_leg(other)
         if direct and all(talk.phase is not TalkPhase.TALKING for talk in direct):
             return []  # the phone or the caller has left before
-        near = [leg for leg in self._channels.reachable(half) if leg in self._by_leg]
-        talks = [talk for leg in sorted(near) for talk in self._by_leg[leg] if leg == talk.caller]
+        near = sorted(self.by_leg.legs & self._channels.reachable(half))
+        talks = [talk for leg in near for talk in self.by_leg.with_leg(leg) if leg == talk.caller]
         return [talk for talk in talks if talk.phase is TalkPhase.TALKING]
 
     def _remember(self, talk: OpenTalk) -> None:
@@ -363,19 +284,6 @@ class Talks:
             external = talk.direction is not Direction.INTERNAL
             self.customers.add(CustomerLeg(talk.caller, talk.uniqueid, talk.call_id, external))
 
-    def _register(self, talk: OpenTalk) -> None:
-        """Add a talk to the open talks, so that it is found by each of its channels."""
-        for leg in {talk.caller, talk.uniqueid, talk.dialed, talk.agent or talk.dialed}:
-            self._add_leg(talk, leg)
-
-    def _add_leg(self, talk: OpenTalk, leg: str) -> None:
-        """Let an open talk be found by the channel `leg`."""
-        talks = self._by_leg.get(leg)
-        if talks is None:
-            self._by_leg[leg] = (talk,)
-        elif talk not in talks:
-            self._by_leg[leg] = (*talks, talk)
-
     def _connect(self, uniqueid: str, at: float) -> None:
         """Start or resume talks, because the channel `uniqueid` has entered a bridge.
 
@@ -385,8 +293,8 @@ class Talks:
             return
         near = self._channels.reachable(uniqueid)
         real = self._channels.real(near)
-        for leg in sorted(self._by_leg.keys() & near):
-            for talk in self.with_leg(leg):
+        for leg in sorted(self.by_leg.legs & near):
+            for talk in self.by_leg.with_leg(leg):
                 if leg == talk.caller:
                     self._connect_if_audible(talk, at, real)
         for leg in sorted(self.customers.among(near)):
@@ -401,7 +309,7 @@ class Talks:
         customer = self.customers.at(leg)
         if customer is None:
             return
-        known = {talk.agent for talk in self.with_leg(leg)}
+        known = {talk.agent for talk in self.by_leg.with_leg(leg)}
         for channel in sorted(self._audible_channels(leg, near) - known):
             talk = self._joined(customer, channel)
             if talk is not None:
@@ -429,10 +337,10 @@ class Talks:
             bridge = self._channels.bridge_of(talk.caller)
             if bridge is not None and bridge == self._channels.bridge_of(talk.dialed):
                 talk.near_at = talk.near_at or at
-            known = {each.agent for each in self.with_leg(talk.caller)}
+            known = {each.agent for each in self.by_leg.with_leg(talk.caller)}
             talk.agent = min(together - known, default=None)
             if talk.agent is not None:
-                self._add_leg(talk, talk.agent)
+                self.by_leg.add_leg(talk, talk.agent)
         if talk.agent not in together:
             return False
         talk.bridged(at)
@@ -446,7 +354,7 @@ class Talks:
         half of the Local channel then never dials and is never in a bridge. After a gap this is not certain:
         the phone may have entered its bridge unobserved.
         """
-        for talk in self.with_leg(uniqueid):
+        for talk in self.by_leg.with_leg(uniqueid):
             near = talk.near_at and not talk.partial
             if talk.agent is None and near and uniqueid in (talk.caller, talk.dialed):
                 far = self._channels.find(self._channels.other_half(talk.dialed) or "")
@@ -472,10 +380,10 @@ class Talks:
     def _move_customer(self, old: str, new: str) -> None:
         """Replace a customer's channel `old` by the channel `new`, also in the customer's open talks."""
         self.customers.move(old, new)
-        for talk in self.with_leg(old):
+        for talk in self.by_leg.with_leg(old):
             if talk.caller == old:
                 talk.caller = new
-                self._replace_leg(talk, old)
+                self.by_leg.replace_leg(talk, old)
                 self.memory.follow(talk)
 
     def _follow_swap(self, old: str, new: str) -> None:
@@ -487,31 +395,7 @@ class Talks:
         if self._channels.is_phone(old):
             return
         self._move_customer(old, new)
-        for talk in self.with_leg(old):
+        for talk in self.by_leg.with_leg(old):
             if old in (talk.agent, talk.dialed) and talk.agent in (None, old):
                 talk.agent = new
-                self._replace_leg(talk, old)
-
-    def _replace_leg(self, talk: OpenTalk, old: str) -> None:
-        """Make an open talk findable by its new channels, and no longer by the channel `old`.
-
-        If `old` is the caller's first channel or the dialled channel, the talk is still found by it until the
-        talk ends.
-        """
-        if old not in (talk.uniqueid, talk.dialed):  # these two find the talk until it ends
-            self._forget_leg(talk, old)
-        self._register(talk)
-
-    def _forget_leg(self, talk: OpenTalk, leg: str) -> None:
-        """Remove a talk from the open talks that are found by the channel `leg`."""
-        talks = self.with_leg(leg)
-        if talk in talks:
-            others = tuple(each for each in talks if each is not talk)
-            if others:
-                self._by_leg[leg] = others
-            else:
-                del self._by_leg[leg]
-
-    def _agent_device(self, talk: OpenTalk) -> str:
-        """Return the phone of a talk's agent, such as `PJSIP/100`."""
-        return self._channels.device_of(talk.agent or talk.dialed)
+                self.by_leg.replace_leg(talk, old)

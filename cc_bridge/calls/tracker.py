@@ -13,6 +13,7 @@ from math import inf
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
+from cc_bridge.calls.channel_customers import call_rated_on
 from cc_bridge.calls.checkpoint import Checkpointer
 from cc_bridge.calls.clock_steps import EventTimes
 from cc_bridge.calls.direct_calls import Contexts
@@ -164,7 +165,7 @@ class Tracker:
         self.state.touched.update(self.calls.ids())
         self.visits.close_all(now)
         self.state.rings.close_all(now)
-        for talk in list(self.talks.all()):
+        for talk in list(self.talks.by_leg.all()):
             self.talks.close(talk, now)
         self.state.completed += self.calls.finish(now)
 
@@ -220,7 +221,7 @@ class Tracker:
         """
         call = self.calls.of(uniqueid)
         own = call.call_id if call is not None else linkedid or uniqueid
-        return self.talks.call_rated_on(uniqueid, own)
+        return call_rated_on(self.state.channels, self.talks, uniqueid, own)
 
     # -- inside
 

@@ -441,7 +441,7 @@ def test_a_direct_talk_and_its_dial_are_of_the_pbx_and_its_dial_is_known_while_i
     )  # fmt: skip
     assert (dial.caller_local, dial.local, dial.within) == (False, False, None)
     assert PHONE in pbx.tracker.state.channels
-    talk = pbx.tracker.talks.of(CUSTOMER)
+    talk = pbx.tracker.talks.by_leg.of(CUSTOMER)
     assert (talk.pbx, talk.dialed, talk.agent, talk.picked_up) == ("pbx", PHONE, PHONE, False)
     pbx.hear(ended(9, PHONE))
     assert pbx.tracker.state.direct_calls.of(PHONE) is None
@@ -449,7 +449,7 @@ def test_a_direct_talk_and_its_dial_are_of_the_pbx_and_its_dial_is_known_while_i
 
 def test_the_name_of_a_phone_may_have_hyphens(pbx):
     pbx.hear(started(0, CUSTOMER), dials(1, CUSTOMER, PHONE, "PJSIP/front-desk"), answers(2, PHONE))
-    assert pbx.tracker.talks.of(CUSTOMER).interface == "PJSIP/front-desk"
+    assert pbx.tracker.talks.by_leg.of(CUSTOMER).interface == "PJSIP/front-desk"
 
 
 def test_the_dialled_phone_is_the_agent_and_nobody_else_in_the_bridge(pbx):
@@ -463,7 +463,7 @@ def test_the_phone_that_picks_up_is_known_at_once(pbx, order):
     picked_up, met = PickedUp(5, SECOND, "PJSIP/101-00000009", PHONE), meet(5, SECOND, CUSTOMER)
     ring = dials(1, CUSTOMER, PHONE, "Local/100@from-internal")
     pbx.hear(started(0, CUSTOMER), ring, *([picked_up] if order == "picked up first" else [met, picked_up]))
-    talk = pbx.tracker.talks.of(CUSTOMER)
+    talk = pbx.tracker.talks.by_leg.of(CUSTOMER)
     assert (talk.agent, talk.interface, talk.picked_up) == (SECOND, "PJSIP/101", True)
     assert talk.answered_at == (0 if order == "picked up first" else 5)
 
@@ -479,8 +479,8 @@ def test_the_next_answer_of_a_caller_or_an_agent_ends_the_talk_before_it(pbx):
     pbx.hear(started(0, CUSTOMER), dials(1, CUSTOMER, PHONE), answers(2, PHONE), meet(2, PHONE, CUSTOMER))
     pbx.hear(dials(8, CUSTOMER, SECOND, "PJSIP/101"), answers(9, SECOND))
     assert [(talk.agent, talk.ended_at, talk.partial) for talk in pbx.of(Talk)] == [("PJSIP/100", 9, True)]
-    assert pbx.tracker.talks.of(CUSTOMER).agent == SECOND
-    assert pbx.tracker.talks.of(PHONE) is None
+    assert pbx.tracker.talks.by_leg.of(CUSTOMER).agent == SECOND
+    assert pbx.tracker.talks.by_leg.of(PHONE) is None
 
 
 @pytest.mark.parametrize("met", [False, True])
@@ -491,14 +491,14 @@ def test_a_local_channel_that_joins_a_queue_leaves_a_talk_that_goes_on_alone(pbx
     if met:
         pbx.hear(meet(2, PHONE, far, bridge="b-2"))
     pbx.hear(joined(5, "sales", far))
-    assert len(pbx.tracker.talks.all()) == met
+    assert len(pbx.tracker.talks.by_leg.all()) == met
 
 
 def test_a_member_that_leads_into_another_queue_leaves_the_talk_to_the_first_one(pbx):
     near, far = "1.4", "1.5"
     pbx.hear(started(0, CUSTOMER), joined(1, "sales"), LocalJoined(2, near, far), Left(3, CUSTOMER, "sales"))
     pbx.hear(connected(3, near, channel="Local/200@queues-00000001;1"), joined(4, "support", far))
-    assert [talk.queue for talk in pbx.tracker.talks.all()] == ["sales"]
+    assert [talk.queue for talk in pbx.tracker.talks.by_leg.all()] == ["sales"]
 
 
 # -- recordings

@@ -32,7 +32,7 @@ def records_of(events):
     records += tracker.finish(events[-1].at if events else 0.0)
     assert not tracker.visits
     assert not tracker.state.rings
-    assert not tracker.talks.all()
+    assert not tracker.talks.by_leg.all()
     assert not tracker.talks._parted
     return records
 

@@ -10,6 +10,7 @@ import pytest
 
 from cc_bridge.ami.codec import Codec, Event
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
+from cc_bridge.calls.channel_customers import call_rated_on
 from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.events import StatusSet
 from cc_bridge.calls.tracker import Tracker
@@ -47,7 +48,7 @@ def replayed(name, direct):
             and event.source.startswith("UserEvent")
             and event.status == "CONTINUE"
         ):
-            call_id = tracker.talks.call_rated_on(event.uniqueid, event.uniqueid)
+            call_id = call_rated_on(tracker.state.channels, tracker.talks, event.uniqueid, event.uniqueid)
             heard = tracker.talks.memory.heard(call_id) if call_id is not None else []
             rated.append(heard[-1].member if heard else None)
     return [*records, *tracker.finish(now)], rated

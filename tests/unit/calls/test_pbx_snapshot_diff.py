@@ -153,23 +153,23 @@ def test_a_phone_that_rings_on_rings_on(pbx):
 def test_a_talk_goes_on_while_both_are_in_one_bridge(pbx, channels, goes_on):
     pbx.talks()
     pbx.see(channels=channels)
-    assert len(pbx.state.talks.all()) == goes_on
+    assert len(pbx.state.talks.by_leg.all()) == goes_on
 
 
 @pytest.mark.parametrize(("agents_bridge", "goes_on"), [("b-2", True), ("", False)])
 def test_a_phone_behind_a_local_channel_is_in_another_bridge(pbx, agents_bridge, goes_on):
     pbx.talks(dialed=NEAR, bridges=(BRIDGE, "b-2"))
     pbx.see(channels={CALLER: BRIDGE, AGENT: agents_bridge})
-    assert len(pbx.state.talks.all()) == goes_on
+    assert len(pbx.state.talks.by_leg.all()) == goes_on
 
 
 @pytest.mark.parametrize("phase", [TalkPhase.CONNECTING, TalkPhase.CONSULTING, TalkPhase.PARTED])
 @pytest.mark.parametrize(("channels", "goes_on"), [({CALLER: "", AGENT: "b-2"}, True), ({CALLER: ""}, False)])
 def test_two_who_do_not_speak_now_need_only_live(pbx, phase, channels, goes_on):
     pbx.talks()
-    pbx.state.talks.of(CALLER).phase = phase
+    pbx.state.talks.by_leg.of(CALLER).phase = phase
     pbx.see(channels=channels)
-    assert len(pbx.state.talks.all()) == goes_on
+    assert len(pbx.state.talks.by_leg.all()) == goes_on
 
 
 # Callers in the snapshot that are unknown to us
@@ -186,14 +186,14 @@ def test_in_mid_session_a_caller_or_talk_is_taken_over_when_seen_twice(pbx):
     assert not pbx.see(fresh=False, **here)
     assert pbx.diff.unconfirmed == {("joined talk", CALLER), ("entry", "8.1", "sales")}
     assert pbx.see(61, fresh=False, **here)
-    assert len(pbx.state.visits) == len(pbx.state.talks.all()) == 1
+    assert len(pbx.state.visits) == len(pbx.state.talks.by_leg.all()) == 1
 
 
 def test_a_talk_that_began_unseen(pbx):
     for uniqueid in TALKING:
         pbx.state.channels.entered_bridge(uniqueid, BRIDGE)
     pbx.see(talks=[seen_talk()], channels=TALKING, members=[member("PJSIP/101", "زهرا")])
-    talk = pbx.state.talks.of(AGENT)
+    talk = pbx.state.talks.by_leg.of(AGENT)
     assert (talk.pbx, talk.call_id, talk.uniqueid, talk.caller) == ("pbx", CALL, CALLER, CALLER)
     assert (talk.queue, talk.member, talk.interface) == ("sales", "زهرا", "PJSIP/101")
     assert (talk.dialed, talk.agent, talk.picked_up, talk.partial) == (AGENT, AGENT, False, True)
@@ -238,7 +238,7 @@ def test_the_call_of_such_a_talk_keeps_the_queue_it_came_into(pbx):
 )
 def test_whose_talk_began_unseen(pbx, channel, members, expected):
     pbx.see(talks=[seen_talk(channel)], channels=TALKING, members=members)
-    talk = pbx.state.talks.of(CALLER)
+    talk = pbx.state.talks.by_leg.of(CALLER)
     assert (talk.member, talk.interface, talk.picked_up) == expected
     assert talk.agent == AGENT
 
@@ -247,25 +247,25 @@ def test_the_phone_behind_the_local_half_of_such_a_talk_is_not_known_yet(pbx):
     pbx.state.talks.local_joined(LocalJoined(1, NEAR, FAR))
     here = {CALLER: BRIDGE, NEAR: BRIDGE, FAR: "b-2"}
     pbx.see(talks=[seen_talk("Local/101@q-1;1", NEAR)], channels=here)
-    talk = pbx.state.talks.of(CALLER)
+    talk = pbx.state.talks.by_leg.of(CALLER)
     assert (talk.dialed, talk.agent) == (NEAR, None)
 
 
 def test_a_talk_that_is_known_is_not_begun_again(pbx):
     pbx.talks()
     assert not pbx.see(talks=[seen_talk()], channels=TALKING)
-    assert pbx.state.talks.of(CALLER).answered_at == 3
+    assert pbx.state.talks.by_leg.of(CALLER).answered_at == 3
 
 
 def test_a_transferred_talk_that_goes_on_with_somebody_else_is_not_the_agents(pbx):
     """Asterisk's Queue() still names the agent that it dialled."""
     pbx.talks()
-    pbx.state.talks.close(pbx.state.talks.of(CALLER), 20)
+    pbx.state.talks.close(pbx.state.talks.by_leg.of(CALLER), 20)
     assert not pbx.see(talks=[seen_talk()], channels=TALKING)
-    assert list(pbx.state.talks.all()) == []
+    assert list(pbx.state.talks.by_leg.all()) == []
 
 
 def test_a_known_talk_that_goes_on_is_not_ended_for_another_that_asterisk_names(pbx):
     pbx.talks()
     pbx.see(talks=[seen_talk(agent="1.9")], channels=TALKING | {"1.9": BRIDGE})
-    assert pbx.state.talks.of(CALLER).agent == AGENT
+    assert pbx.state.talks.by_leg.of(CALLER).agent == AGENT

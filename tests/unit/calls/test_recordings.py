@@ -228,7 +228,7 @@ def test_nothing_stays_behind_and_nothing_is_unexpected(path):
     assert counts.dropped == 0
     assert tracker.unexpected == 0
     assert not tracker.visits
-    assert not tracker.talks.all()
+    assert not tracker.talks.by_leg.all()
     assert not tracker.state.rings
     assert not tracker.talks._parted
 

@@ -36,6 +36,10 @@ class Pbx:
         self.channels = Channels()
         self.talks = Talks(self.channels, lambda *end: self.ends.append(end))
 
+    @property
+    def by_leg(self):
+        return self.talks.by_leg
+
     def hear(self, *events):
         for event in events:
             handlers = {
@@ -86,8 +90,12 @@ def pbx():
 def test_a_talk_begins_when_both_are_in_one_bridge(pbx):
     talk = talk_of()
     pbx.talks.begin(talk, 2)
-    assert (pbx.talks.of(CALLER), pbx.talks.of(AGENT), pbx.talks.of(OTHER)) == (talk, talk, None)
-    assert (list(pbx.talks.all()), pbx.talks.in_progress()) == ([talk], [])
+    assert (pbx.by_leg.of(CALLER), pbx.by_leg.of(AGENT), pbx.by_leg.of(OTHER)) == (
+        talk,
+        talk,
+        None,
+    )
+    assert (list(pbx.by_leg.all()), pbx.talks.in_progress()) == ([talk], [])
     pbx.hear(enters(3, AGENT))
     assert talk.phase is TalkPhase.CONNECTING
     pbx.hear(enters(4, CALLER))
@@ -99,12 +107,12 @@ def test_a_talk_begins_when_both_are_in_one_bridge(pbx):
 def test_a_talk_of_two_who_were_in_one_bridge_before_it_was_told_begins_at_once(pbx):
     pbx.hear(enters(1, AGENT), enters(1, CALLER))
     pbx.talks.begin(talk_of(), 2)
-    assert pbx.talks.of(CALLER).answered_at == 2
+    assert pbx.by_leg.of(CALLER).answered_at == 2
 
 
 def test_the_phone_behind_a_local_channel_is_found_by_its_sound(pbx):
     pbx.talking_through_local(2)
-    talk = pbx.talks.of(PHONE)
+    talk = pbx.by_leg.of(PHONE)
     assert (talk.agent, talk.dialed, talk.answered_at) == (PHONE, NEAR, 2)
     assert pbx.talks.bridges_of(talk) == [BRIDGE, "b-2"]
 
@@ -113,13 +121,13 @@ def test_the_phone_may_come_last(pbx):
     pbx.hear(LocalJoined(1, NEAR, FAR))
     pbx.talks.begin(talk_of(dialed=NEAR, agent=None), 2)
     pbx.hear(enters(2, NEAR), enters(2, CALLER), enters(3, FAR, "b-2"), enters(4, PHONE, "b-2"))
-    assert (pbx.talks.of(PHONE).agent, pbx.talks.of(PHONE).answered_at) == (PHONE, 4)
+    assert (pbx.by_leg.of(PHONE).agent, pbx.by_leg.of(PHONE).answered_at) == (PHONE, 4)
 
 
 def test_two_talks_of_one_pbx_are_two(pbx):
     pbx.talking()
     pbx.talks.begin(talk_of("2.1", "2.2", "2.2", "2.1"), 5)
-    assert [talk.caller for talk in pbx.talks.all()] == [CALLER, "2.1"]
+    assert [talk.caller for talk in pbx.by_leg.all()] == [CALLER, "2.1"]
 
 
 # The end
@@ -133,7 +141,11 @@ def test_who_hangs_up_has_ended_it(pbx, first):
     pbx.talks.channel_ended(first, 9.2)
     assert pbx.summary() == [(2, 9.1, EndedBy.CALLER if first == CALLER else EndedBy.AGENT)]
     assert not pbx.record().partial
-    assert (pbx.talks.of(CALLER), pbx.talks.of(AGENT), list(pbx.talks.all())) == (None, None, [])
+    assert (pbx.by_leg.of(CALLER), pbx.by_leg.of(AGENT), list(pbx.by_leg.all())) == (
+        None,
+        None,
+        [],
+    )
     assert pbx.ends[0][2] == 9.2
 
 
@@ -199,7 +211,7 @@ def test_a_ring_that_came_to_no_talk_has_an_end_and_no_record(pbx):
 
 def test_a_talk_that_is_closed_without_a_parting_is_partial(pbx):
     pbx.talking()
-    pbx.talks.close(pbx.talks.of(CALLER), 7)
+    pbx.talks.close(pbx.by_leg.of(CALLER), 7)
     pbx.talks.sweep(60)
     assert pbx.summary() == [(2, 7, EndedBy.UNOBSERVED)]
     assert pbx.record().partial
@@ -207,7 +219,7 @@ def test_a_talk_that_is_closed_without_a_parting_is_partial(pbx):
 
 def test_closing_it_again_tells_nothing_twice(pbx):
     pbx.talking()
-    talk = pbx.talks.of(CALLER)
+    talk = pbx.by_leg.of(CALLER)
     pbx.talks.close(talk, 7)
     pbx.talks.close(talk, 8)
     assert len(pbx.ends) == 1
@@ -215,10 +227,14 @@ def test_closing_it_again_tells_nothing_twice(pbx):
 
 def test_the_end_of_an_earlier_talk_leaves_the_next_one_of_the_caller_alone(pbx):
     pbx.talking()
-    first, second = pbx.talks.of(CALLER), talk_of(dialed="2.2", agent="2.2")
+    first, second = pbx.by_leg.of(CALLER), talk_of(dialed="2.2", agent="2.2")
     pbx.talks.begin(second, 5)
     pbx.talks.close(first, 5)
-    assert (pbx.talks.of(CALLER), pbx.talks.of("2.2"), pbx.talks.of(AGENT)) == (second, second, None)
+    assert (pbx.by_leg.of(CALLER), pbx.by_leg.of("2.2"), pbx.by_leg.of(AGENT)) == (
+        second,
+        second,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -230,7 +246,7 @@ def test_the_end_of_an_earlier_talk_leaves_the_next_one_of_the_caller_alone(pbx)
     ],
 )
 def test_who_ended_it_is_known_before_it_is_settled(pbx, events, ended_by):
-    assert pbx.talking().hear(*events).talks.of(CALLER).ending() is ended_by
+    assert pbx.talking().hear(*events).by_leg.of(CALLER).ending() is ended_by
 
 
 # Talks whose two sides leave the bridge, and meet again
@@ -260,12 +276,12 @@ def test_two_who_meet_again_have_not_parted(pbx):
 
 def test_who_leaves_is_in_no_bridge(pbx):
     pbx.talking().hear(BridgeLeft(9, BRIDGE, AGENT))
-    assert pbx.talks.bridges_of(pbx.talks.of(CALLER)) == [BRIDGE, None]
+    assert pbx.talks.bridges_of(pbx.by_leg.of(CALLER)) == [BRIDGE, None]
 
 
 def test_an_agent_who_joins_another_bridge_consults_while_the_caller_holds(pbx):
     pbx.talking().hear(BridgeLeft(9, BRIDGE, AGENT), enters(9.5, AGENT, "b-2"))
-    talk = pbx.talks.of(CALLER)
+    talk = pbx.by_leg.of(CALLER)
     pbx.talks.sweep(60)
     assert (pbx.ends, talk.phase, talk.held_at, talk.holds) == ([], TalkPhase.CONSULTING, 9.5, 1)
     assert pbx.talks.in_progress() == [talk]
@@ -276,15 +292,15 @@ def test_an_agent_who_joins_another_bridge_consults_while_the_caller_holds(pbx):
 def test_a_caller_who_joins_another_bridge_consults_nobody(pbx):
     """After a redirect into a conference, the agent must join the caller there, or the talk has ended."""
     pbx.talking().hear(BridgeLeft(9, BRIDGE, CALLER), enters(9.5, CALLER, "b-2"))
-    assert pbx.talks.of(CALLER).phase is TalkPhase.PARTED
+    assert pbx.by_leg.of(CALLER).phase is TalkPhase.PARTED
     pbx.talks.sweep(11)
     assert pbx.summary() == [(2, 9, EndedBy.SYSTEM)]
 
 
 def test_who_comes_into_the_bridge_beside_them_changes_nothing(pbx):
     pbx.talking().hear(enters(5, OTHER), BridgeLeft(6, BRIDGE, OTHER))
-    assert (pbx.ends, pbx.talks.of(OTHER)) == ([], None)
-    assert pbx.talks.of(CALLER).phase is TalkPhase.TALKING
+    assert (pbx.ends, pbx.by_leg.of(OTHER)) == ([], None)
+    assert pbx.by_leg.of(CALLER).phase is TalkPhase.TALKING
 
 
 def test_an_agent_who_returns_to_the_waiting_room_has_ended_it(pbx):
@@ -297,7 +313,7 @@ def test_an_agent_who_returns_to_the_waiting_room_has_ended_it(pbx):
 def test_a_caller_in_a_waiting_room_has_not_ended_it(pbx):
     pbx.talking().hear(BridgeLeft(9, BRIDGE, CALLER), enters(9.01, CALLER, "b-music", holding=True))
     assert pbx.ends == []
-    assert pbx.talks.of(CALLER).phase is TalkPhase.PARTED
+    assert pbx.by_leg.of(CALLER).phase is TalkPhase.PARTED
 
 
 # Hold
@@ -311,9 +327,9 @@ def test_the_agents_hold_counts(pbx):
 
 def test_only_the_agent_holds(pbx):
     pbx.talking().hear(Held(4, CALLER), Held(4, OTHER), Unheld(5, OTHER))
-    assert pbx.talks.of(CALLER).held_at is None
+    assert pbx.by_leg.of(CALLER).held_at is None
     pbx.hear(Held(6, AGENT), Unheld(7, CALLER))
-    assert pbx.talks.of(CALLER).held_at == 6
+    assert pbx.by_leg.of(CALLER).held_at == 6
 
 
 # Transfers
@@ -332,7 +348,10 @@ def test_a_blind_transfer_is_of_the_agent(pbx, transferer):
 @pytest.mark.parametrize("transferer", [NEAR, PHONE])
 def test_a_blind_transfer_may_name_the_near_half_of_a_local_channel(pbx, transferer):
     pbx.talking_through_local().hear(BlindTransferred(9, transferer, "700"))
-    assert (pbx.talks.of(CALLER).transfer, pbx.talks.of(CALLER).target) == (Transfer.BLIND, "700")
+    assert (pbx.by_leg.of(CALLER).transfer, pbx.by_leg.of(CALLER).target) == (
+        Transfer.BLIND,
+        "700",
+    )
 
 
 @pytest.mark.parametrize("transferers", [(AGENT, AGENT), (OTHER, AGENT), (AGENT, OTHER)])
@@ -361,7 +380,7 @@ def test_two_attended_transfers_at_once_are_two(pbx):
 def test_somebody_elses_attended_transfer_changes_nothing(pbx, transferers):
     pbx.talking().hear(AttendedTransferred(20, transferers, "102"))
     pbx.talks.sweep(60)
-    assert (pbx.ends, pbx.talks.of(CALLER).transfer) == ([], None)
+    assert (pbx.ends, pbx.by_leg.of(CALLER).transfer) == ([], None)
 
 
 # Channels that replace others in a bridge
@@ -385,7 +404,7 @@ def test_a_calling_phone_may_take_the_place_of_the_callers_local_half(pbx):
     pbx.talking().hear(enters(3, OTHER, swapped=CALLER), BridgeLeft(3, BRIDGE, CALLER))
     pbx.talks.channel_ended(CALLER, 3)
     pbx.talks.sweep(60)
-    assert (pbx.ends, pbx.talks.of(OTHER).caller) == ([], OTHER)
+    assert (pbx.ends, pbx.by_leg.of(OTHER).caller) == ([], OTHER)
     pbx.hangs_up(70, OTHER)
     pbx.talks.channel_ended(OTHER, 70)
     assert pbx.summary() == [(2, 70, EndedBy.CALLER)]
@@ -395,17 +414,17 @@ def test_a_calling_phone_may_take_the_place_of_the_callers_local_half(pbx):
 def test_nothing_stays_of_a_phone_whose_place_another_took(pbx):
     """An agent behind Local/n sends REFER with Replaces: the target's channel replaces the agent's."""
     pbx.talking_through_local().hear(enters(9, OTHER, "b-2", swapped=PHONE), BridgeLeft(9, "b-2", PHONE))
-    assert pbx.talks.of(OTHER).agent == OTHER
+    assert pbx.by_leg.of(OTHER).agent == OTHER
     for uniqueid in (PHONE, OTHER, NEAR, FAR, CALLER):
         pbx.talks.channel_ended(uniqueid, 20)
     assert len(pbx.ends) == 1
-    assert list(pbx.talks.all()) == []
+    assert list(pbx.by_leg.all()) == []
 
 
 def test_who_takes_the_place_of_somebody_beside_them_is_not_of_the_talk(pbx):
     pbx.talking().hear(enters(3, OTHER), enters(4, "1.10", swapped=OTHER))
-    talk = pbx.talks.of(CALLER)
-    assert (talk.caller, talk.agent, pbx.talks.of("1.10")) == (CALLER, AGENT, None)
+    talk = pbx.by_leg.of(CALLER)
+    assert (talk.caller, talk.agent, pbx.by_leg.of("1.10")) == (CALLER, AGENT, None)
 
 
 # The memory of talks
@@ -413,7 +432,7 @@ def test_who_takes_the_place_of_somebody_beside_them_is_not_of_the_talk(pbx):
 
 def test_the_last_talk_of_a_caller_is_remembered_ten_seconds_after_the_channel(pbx):
     pbx.talking()
-    talk = pbx.talks.of(CALLER)
+    talk = pbx.by_leg.of(CALLER)
     pbx.talks.channel_ended(AGENT, 9)
     pbx.talks.sweep(60)
     assert (pbx.talks.memory.last(CALLER), pbx.talks.memory.of_call(CALLER)) == (talk, [talk])
@@ -442,14 +461,14 @@ def test_the_talks_of_two_channels_of_one_call_are_forgotten_with_the_first(pbx)
 def test_a_hold_counts_until_the_link_is_lost(pbx):
     pbx.talking().hear(Held(4, AGENT))
     pbx.talks.observation_lost(6)
-    talk = pbx.talks.of(CALLER)
+    talk = pbx.by_leg.of(CALLER)
     assert (talk.hold_seconds, talk.held_at, talk.partial) == (2, None, False)
 
 
 def test_two_who_had_parted_when_the_link_was_lost_may_have_met_again(pbx):
     pbx.talking().hear(BridgeLeft(5.9, BRIDGE, AGENT))
     pbx.talks.observation_lost(6)
-    assert pbx.talks.of(CALLER).partial
+    assert pbx.by_leg.of(CALLER).partial
 
 
 @pytest.mark.parametrize(
@@ -462,7 +481,7 @@ def test_two_who_had_parted_when_the_link_was_lost_may_have_met_again(pbx):
 def test_two_who_are_still_together_have_talked_on(pbx, living, partial):
     pbx.talking()
     pbx.talks.resync(20, living, [])
-    talk = pbx.talks.of(CALLER)
+    talk = pbx.by_leg.of(CALLER)
     assert (talk.phase, talk.answered_at, talk.partial) == (TalkPhase.TALKING, 2, partial)
 
 
@@ -470,14 +489,14 @@ def test_two_who_met_unseen_talk_since_an_instant_that_nobody_knows(pbx):
     pbx.hear(LocalJoined(1, NEAR, FAR))
     pbx.talks.begin(talk_of(dialed=NEAR, agent=None), 2)
     pbx.talks.resync(20, {CALLER: BRIDGE, NEAR: BRIDGE, FAR: "b-2", PHONE: "b-2"}, [(NEAR, FAR)])
-    talk = pbx.talks.of(PHONE)
+    talk = pbx.by_leg.of(PHONE)
     assert (talk.phase, talk.answered_at, talk.partial) == (TalkPhase.TALKING, 20, True)
 
 
 def test_who_consulted_through_the_gap_has_held_until_they_met_again(pbx):
     pbx.talking().hear(BridgeLeft(9, BRIDGE, AGENT), enters(10, AGENT, "b-2"))
     pbx.talks.resync(20, {CALLER: BRIDGE, AGENT: BRIDGE}, [])
-    assert (pbx.talks.of(CALLER).hold_seconds, pbx.talks.of(CALLER).partial) == (10, True)
+    assert (pbx.by_leg.of(CALLER).hold_seconds, pbx.by_leg.of(CALLER).partial) == (10, True)
 
 
 def restored(phase, **what):
@@ -492,8 +511,8 @@ def test_restored_talks_go_on(pbx):
     talks = [restored(TalkPhase.TALKING), talk_of("2.1", "2.2", None, "2.1")]
     for talk in talks:
         pbx.talks.restore(talk)
-    assert [pbx.talks.of(leg) for leg in (CALLER, NEAR, PHONE)] == [talks[0]] * 3
-    assert [pbx.talks.of(leg) for leg in ("2.1", "2.2")] == [talks[1]] * 2
+    assert [pbx.by_leg.of(leg) for leg in (CALLER, NEAR, PHONE)] == [talks[0]] * 3
+    assert [pbx.by_leg.of(leg) for leg in ("2.1", "2.2")] == [talks[1]] * 2
     assert (pbx.talks.memory.last(CALLER), pbx.talks.memory.of_call(CALLER)) == (talks[0], [talks[0]])
     pbx.talks.sweep(60)
     assert pbx.ends == []
@@ -503,7 +522,7 @@ def test_a_restored_talk_that_has_ended_is_only_remembered(pbx):
     talk = restored(TalkPhase.ENDED)
     pbx.talks.restore(talk)
     assert (pbx.talks.memory.last(CALLER), pbx.talks.memory.of_call(CALLER)) == (talk, [talk])
-    assert list(pbx.talks.all()) == []
+    assert list(pbx.by_leg.all()) == []
 
 
 def test_a_restored_parting_is_the_end_unless_it_is_undone(pbx):
@@ -517,7 +536,7 @@ def test_a_restored_parting_is_the_end_unless_it_is_undone(pbx):
 def test_a_parting_is_forgotten_when_the_two_meet_again(pbx):
     """A Follow-Me channel is optimised away just after the answer. The talk lasts until its real end."""
     pbx.talking().hear(BridgeLeft(3, BRIDGE, AGENT), enters(3.1, AGENT))
-    talk = pbx.talks.of(CALLER)
+    talk = pbx.by_leg.of(CALLER)
     assert (talk.parted_at, talk.ending()) == (0.0, EndedBy.AGENT)
 
 
@@ -585,18 +604,6 @@ def test_after_a_gap_a_phone_may_have_answered_unobserved():
     pbx.hear(BridgeLeft(8, BRIDGE, CALLER))
     pbx.talks.channel_ended(CALLER, 8.1)
     assert [record for _, record, _ in pbx.ends] == [None]
-
-
-def test_a_consultation_rates_nobody_although_no_talk_is_known(pbx):
-    """A Dial is not observed unless direct calls are recorded."""
-    for channel, name in ((CALLER, "PJSIP/trunk-1"), (AGENT, "PJSIP/101-2")):
-        pbx.channels.get(channel).name = name
-    pbx.hear(enters(1, CALLER), enters(1, AGENT), LocalJoined(2, NEAR, FAR))
-    assert pbx.talks.call_rated_on(FAR, CALLER) == CALLER  # no phone is there yet
-    pbx.hear(enters(2, NEAR, "b-2"), enters(2, AGENT, "b-2"))
-    assert pbx.talks.call_rated_on(FAR, CALLER) is None
-    pbx.hear(enters(3, CALLER, "b-2"))
-    assert pbx.talks.call_rated_on(FAR, CALLER) == CALLER
 
 
 def test_an_internal_caller_transfers_and_the_one_who_stays_is_the_customer(pbx):

@@ -556,7 +556,7 @@ def test_the_next_answer_ends_the_talk_before_it(calls):
     calls.talk_until_now().hear(connected(9, agent="1.7"))
     (talk,) = calls.of(Talk)
     assert (talk.agent_uniqueid, talk.ended_at, talk.partial) == (AGENT, 9, True)
-    assert calls.tracker.talks.of(CALLER).agent == "1.7"
+    assert calls.tracker.talks.by_leg.of(CALLER).agent == "1.7"
 
 
 def test_an_answer_that_is_told_after_the_two_have_met(calls):
@@ -607,7 +607,7 @@ def test_an_agent_whose_phone_is_known_is_nobody_else_in_the_bridge(calls):
 def test_who_answered(calls, told, expected):
     calls.hear(joined(0), Called(1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT))
     calls.hear(connected(2)._replace(**told))
-    talk = calls.tracker.talks.of(CALLER)
+    talk = calls.tracker.talks.by_leg.of(CALLER)
     assert (talk.member, talk.interface, talk.picked_up) == expected
     assert [(visit.agent, visit.interface) for visit in calls.of(QueueVisit)] == [expected[:2]]
 
@@ -682,7 +682,7 @@ def test_two_who_met_in_a_gap_talk_since_the_snapshot(calls):
     calls.hear(joined(0), Left(5, CALLER, "sales"), connected(5))
     calls.tracker.observation_lost(6)
     calls.tracker.resync(snapshot(20, channels={CALLER: BRIDGE, AGENT: BRIDGE}))
-    assert calls.tracker.talks.of(CALLER).answered_at == 20
+    assert calls.tracker.talks.by_leg.of(CALLER).answered_at == 20
 
 
 def test_what_a_snapshot_puts_right_in_mid_session_is_written_down(calls):
