@@ -13,6 +13,7 @@ from types import MappingProxyType
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.channels_and_bridges import Channels
 from cc_bridge.calls.customer_legs import CustomerLeg, CustomerLegs
+from cc_bridge.calls.local_legs import LocalLegs
 from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
 from cc_bridge.calls.partings import ended_by, is_redirected, transfer_target
 from cc_bridge.calls.talk_memory import TalkMemory
@@ -51,6 +52,7 @@ class Talks:
         self._joined = joined
         self.by_leg = TalksByLeg()
         self.memory = TalkMemory()
+        self._local_legs = LocalLegs(channels, self.by_leg, self.customers, self.memory)
         self._parted: dict[int, OpenTalk] = {}  # talks that one leg has left, by object identity
 
     # -- queries
@@ -133,7 +135,7 @@ class Talks:
         """Remove an ended channel (Hangup), and close the talks of the caller or agent on the channel."""
         for each in (uniqueid, self._channels.other_half(uniqueid)):
             if each in self.by_leg.legs:
-                self._answer_by_dialplan(each)
+                self._local_legs.answer_by_dialplan(each)
         for talk in self.by_leg.with_leg(uniqueid):
             if uniqueid in (talk.caller, talk.agent):
                 talk.parted(at, ended_by(self._channels, talk, uniqueid))
@@ -159,7 +161,7 @@ class Talks:
         """
         uniqueid = event.uniqueid
         if event.swapped:
-            self._follow_swap(event.swapped, uniqueid)
+            self._local_legs.follow_swap(event.swapped, uniqueid)
         if event.holding:
             channel = self._channels.get(uniqueid)
             channel.name = event.channel or channel.name
@@ -185,7 +187,7 @@ class Talks:
         talk.
         """
         uniqueid = event.uniqueid
-        self._answer_by_dialplan(uniqueid)
+        self._local_legs.answer_by_dialplan(uniqueid)
         for talk in self.by_leg.with_leg(uniqueid):
             if uniqueid in (talk.caller, talk.agent):
                 talk.redirected |= is_redirected(self._channels, uniqueid, event.place)
@@ -268,8 +270,9 @@ class Talks:
         if other is None:
             return []
         direct = self.by_leg.with_leg(half) or self.by_leg.with_leg(other)
-        if direct and all(talk.phase is not TalkPhase.TALKING for talk in direct):
-            return []  # the phone or the caller has left before
+        of_callers = [each for talk in direct for each in self.by_leg.with_leg(talk.caller)]
+        if direct and all(each.phase is not TalkPhase.TALKING for each in of_callers):
+            return []  # the usual case: the phone or the caller has left before
         near = sorted(self.by_leg.legs & self._channels.reachable(half))
         talks = [talk for leg in near for talk in self.by_leg.with_leg(leg) if leg == talk.caller]
         return [talk for talk in talks if talk.phase is TalkPhase.TALKING]
@@ -330,7 +333,7 @@ class Talks:
         talk. `near` has channels that can all hear each other, without halves of Local channels. It is empty
         if such channels are not known.
         """
-        if not talk.queue and not self._resolve_outer_side(talk):
+        if not talk.queue and not self._local_legs.resolve_outer_side(talk):
             return False
         together = self._audible_channels(talk.caller, near)
         if talk.agent is None:
@@ -346,56 +349,3 @@ class Talks:
         talk.bridged(at)
         self._parted.pop(id(talk), None)
         return True
-
-    def _answer_by_dialplan(self, uniqueid: str) -> None:
-        """Start the talks of a channel that leaves or ends, if the dialplan itself was their agent.
-
-        The dialplan behind a Local channel can answer a queue's call, such as a voicemail or an IVR. The far
-        half of the Local channel then never dials and is never in a bridge. After a gap this is not certain:
-        the phone may have entered its bridge unobserved.
-        """
-        for talk in self.by_leg.with_leg(uniqueid):
-            near = talk.near_at and not talk.partial
-            if talk.agent is None and near and uniqueid in (talk.caller, talk.dialed):
-                far = self._channels.find(self._channels.other_half(talk.dialed) or "")
-                if far is not None and not (far.answered_by or far.place or far.bridge):
-                    talk.agent = talk.dialed
-                    talk.bridged(talk.near_at)
-
-    def _resolve_outer_side(self, talk: OpenTalk) -> bool:
-        """Replace the customer's channel of a talk if it is a half of a Local channel.
-
-        The channel behind the other half takes its place. Return False if that channel is not known yet.
-        Otherwise return True, also if there was nothing to replace.
-        """
-        other = self._channels.other_half(talk.caller)
-        if other is None:
-            return True
-        behind = sorted(self._channels.audible_channels(other))
-        if not behind or behind[0] == talk.agent:
-            return False
-        self._move_customer(talk.caller, behind[0])
-        return True
-
-    def _move_customer(self, old: str, new: str) -> None:
-        """Replace a customer's channel `old` by the channel `new`, also in the customer's open talks."""
-        self.customers.move(old, new)
-        for talk in self.by_leg.with_leg(old):
-            if talk.caller == old:
-                talk.caller = new
-                self.by_leg.replace_leg(talk, old)
-                self.memory.follow(talk)
-
-    def _follow_swap(self, old: str, new: str) -> None:
-        """Replace `old`, a half of a Local channel that was optimised away, by the channel `new`.
-
-        If `old` is a phone's channel, nothing is replaced: the phone has left the bridge, and another person
-        is on the channel `new`.
-        """
-        if self._channels.is_phone(old):
-            return
-        self._move_customer(old, new)
-        for talk in self.by_leg.with_leg(old):
-            if old in (talk.agent, talk.dialed) and talk.agent in (None, old):
-                talk.agent = new
-                self.by_leg.replace_leg(talk, old)
