@@ -2,34 +2,31 @@
 
 `surveys/eligibility.py` has the rules and `surveys/history.py` the past surveys of each caller. A decision is
 made when a caller reaches the survey, or hangs up before the agent. If the queue has a survey, the decision
-becomes a SurveyDecision.
-
-The dialplan may request the survey before the AMI event that ends the talk has arrived, because Asterisk (up
-to 22.10) can hold events back until it sends something else. So the daemon sends a ping, which makes Asterisk
-send these events, and the decision waits for the event. If the wait is long, the caller hears a prompt. If no
-event arrives, the survey rates the agent named in the dialplan's argument, and the survey's record says so.
+becomes a SurveyDecision. `daemon/services/rated_talks.py` finds the talks that the survey rates.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from cc_bridge.agi.channel import AgiChannel, PromptMissing
 from cc_bridge.agi.request import Request
 from cc_bridge.agi.script_arguments import ScriptArguments, parse_arguments
-from cc_bridge.calls.open_talk import OpenTalk
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.daemon.service import Context, DaemonService, per_queue
 from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
 from cc_bridge.daemon.services.fast_agi import FastAgi
+from cc_bridge.daemon.services.rated_talks import (
+    CONSULTATION,
+    Link,
+    RatedTalks,
+    RatedTalksFinder,
+    segments_of,
+)
 from cc_bridge.daemon.services.survey_callback_dialer import SurveyCallbackDialer
 from cc_bridge.records import (
-    AttributedBy,
     Direction,
     EndedBy,
     OptOut,
@@ -54,33 +51,16 @@ from cc_bridge.surveys.eligibility import (
 )
 from cc_bridge.surveys.history import SurveyHistory
 
-__all__ = ["GREETING", "MOMENT", "Link", "SurveyInvitations"]
+__all__ = ["GREETING", "MOMENT", "SurveyInvitations"]
 
 _log = Logger()
 
 MOMENT = "moment"  # the prompt for a caller who has to wait for the decision
 GREETING = "callback_greeting"  # the first prompt of a callback
-_SILENT_SECONDS = 0.6  # longest silence before the prompt; a caller must not hear silence for a second
-_POLL_SECONDS = 0.05
 _MAX_REMEMBERED = 10_000  # calls; the oldest is forgotten first
 
 
 _Value = TypeVar("_Value")
-
-
-class Link(Protocol):
-    """The part of the AMI link that survey decisions use; `up` is True while calls are observed."""
-
-    up: bool
-
-    def pbx_now(self) -> float:
-        """Return the PBX's clock in UTC seconds."""
-
-    def flush(self) -> Deferred[bool]:
-        """Make Asterisk send the events that it holds back.
-
-        The Deferred fires with True when these events have been handled, with False if the link is lost.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +72,6 @@ class _Caller:
     language: str
     number: str
     trigger: Trigger
-
-
-@dataclass(frozen=True, slots=True)
-class _Talked:
-    """The talks of a caller before the survey.
-
-    `attribution` has the agents and queues of all these talks. `talk_seconds` and `ended_by` describe the
-    last talk only.
-    """
-
-    attribution: Attribution
-    talk_seconds: float
-    ended_by: EndedBy
-    uniqueid: str  # of the caller's channel, which may differ from the channel that requested the survey
-
-
-# The survey was requested on a consultation's channel, which has no caller to ask.
-_CONSULTATION = _Talked(Attribution("", []), 0.0, EndedBy.UNOBSERVED, "")
 
 
 class SurveyInvitations(DaemonService):
@@ -162,7 +124,7 @@ class SurveyInvitations(DaemonService):
         self._fast_agi = fast_agi
         self._callbacks = callbacks
         self._requested = requested
-        self._clock = context.reactor
+        self._finder = RatedTalksFinder(tracker, link, context.reactor)
 
     @property
     def sounds(self) -> Sounds:
@@ -202,8 +164,10 @@ class SurveyInvitations(DaemonService):
         call_id = self._tracker.call_rated_on(request.uniqueid)
         if call_id is not None:
             self._requested(call_id)
-        talked = await self._talked(request, channel, arguments)
-        if talked is _CONSULTATION:
+        talked = await self._finder.find(
+            request, channel, arguments, lambda: self._play(MOMENT, request.language, request, channel)
+        )
+        if talked is CONSULTATION:
             return NotAskedReason.NOT_ELIGIBLE  # no caller: an agent asks a colleague
         if talked is not None:
             self._requested(talked.attribution.call_id)
@@ -228,14 +192,14 @@ class SurveyInvitations(DaemonService):
         if not talk.queue and (ended is None or ended.direction is not Direction.IN):
             return  # an internal or outgoing call
         number, language = (ended.number, ended.language) if ended else ("", "")
-        segments = self._segments(self._tracker.talks.memory.heard(talk.call_id)) or [
+        segments = segments_of(self._tracker.talks.memory.heard(talk.call_id)) or [
             Segment(talk.queue, talk.agent, talk.interface)
         ]
         queue = segments[-1].queue
         trigger = Trigger.QUEUE if queue else Trigger.DIAL
         caller = _Caller(talk.uniqueid, queue, language, number, trigger)
         attribution = Attribution(talk.call_id, segments)
-        talked = _Talked(attribution, talk.talk_seconds, talk.ended_by, talk.uniqueid)
+        talked = RatedTalks(attribution, talk.talk_seconds, talk.ended_by, talk.uniqueid)
         invitation = self._consider(caller, talked, self._fast_agi.in_progress, decide_after_hangup)
         if isinstance(invitation, Invitation):
             self._left_first(invitation, caller.uniqueid, number)
@@ -253,7 +217,7 @@ class SurveyInvitations(DaemonService):
     def _consider(
         self,
         caller: _Caller,
-        talked: _Talked | None,
+        talked: RatedTalks | None,
         running: int,
         judge: Callable[
             [SurveyCandidate, EligibilityRules, SurveyHistorySnapshot, str],
@@ -320,55 +284,7 @@ class SurveyInvitations(DaemonService):
         _remember(self._invited, call_id, None)
         return Invitation(survey, attribution, language, candidate.caller_key, caller.trigger)
 
-    # -- the talks before the survey
-
-    async def _talked(
-        self, request: Request, channel: AgiChannel, arguments: ScriptArguments
-    ) -> _Talked | None:
-        """Return the caller's talks as observed over AMI, or else as the dialplan's arguments describe them.
-
-        The daemon sends a ping first. When Asterisk has answered it, all earlier events have been handled,
-        and the observed talks are up to date. The method waits up to 0.6 s for the answer, and then up to 0.6
-        s for an observed talk. If there is none by then, it plays a prompt to the caller. If Asterisk does
-        not answer the ping, the agent in the dialplan's arguments is preferred to the observed agent. Return
-        None if neither source names an agent.
-        """
-        current = await self._has_caught_up()
-        if self._link.up:
-            silent_until = self._clock.seconds() + _SILENT_SECONDS
-            while current:
-                talked = self._observed(request.uniqueid)
-                if talked is not None:
-                    return talked
-                if self._clock.seconds() >= silent_until:
-                    break
-                await deferLater(self._clock, _POLL_SECONDS)
-            await self._play(MOMENT, request.language, request, channel)
-            current = current or await self._has_caught_up()
-        call_id = await channel.get_full_variable("${CHANNEL(linkedid)}")
-        talked = self._observed(request.uniqueid, call_id)
-        if talked is not None and (current or not arguments.interface):
-            return talked
-        if not arguments.interface:
-            return None
-        interface = arguments.interface
-        name = self._tracker.members.name_of(interface) or interface
-        segment = Segment(arguments.queue, name, interface)
-        # The dialplan requests the survey when the agent has hung up. It does not know the length of the
-        # talk, so the talk counts as long enough.
-        attribution = Attribution(call_id, [segment], AttributedBy.CHANNEL)
-        return _Talked(attribution, math.inf, EndedBy.AGENT, request.uniqueid)
-
-    async def _has_caught_up(self) -> bool:
-        """Make Asterisk send the events that it holds back, and wait up to 0.6 s for them.
-
-        Return True if all these events have been handled in time, otherwise False. If the AMI link is down,
-        return False immediately.
-        """
-        if not self._link.up:
-            return False
-        answered = self._link.flush()
-        return await answered.addTimeout(_SILENT_SECONDS, self._clock, lambda _failure, _seconds: False)
+    # -- prompts
 
     async def _greet(
         self, invitation: Invitation | None, request: Request, channel: AgiChannel
@@ -396,42 +312,6 @@ class SurveyInvitations(DaemonService):
                     error=error,
                     uniqueid=request.uniqueid,
                 )
-
-    def _observed(self, uniqueid: str, linkedid: str = "") -> _Talked | None:
-        """Return the observed talks that a survey on the channel `uniqueid` rates; None if there are none.
-
-        `linkedid` is the id of the channel's call, empty if it is not known. Return `_CONSULTATION` if an
-        agent asks a colleague on this channel.
-        """
-        talks = self._tracker.talks
-        call_id = self._tracker.call_rated_on(uniqueid, linkedid)
-        if call_id is None:
-            return _CONSULTATION
-        found = talks.memory.heard(call_id) or talks.memory.of_call(call_id)
-        if not found:
-            return None
-        last = found[-1]
-        ended_at = last.parted_at or self._link.pbx_now()
-        attribution = Attribution(call_id, self._segments(found))
-        customer = talks.customers.of_call(call_id)
-        return _Talked(
-            attribution,
-            ended_at - last.answered_at,
-            last.ending(),
-            customer.uniqueid if customer is not None else last.uniqueid,
-        )
-
-    def _segments(self, talks: list[OpenTalk]) -> list[Segment]:
-        """Return a segment (queue and agent) for each talk.
-
-        A talk without a queue, for example after a transfer, gets the queue of the talk before it. If no
-        earlier talk has a queue, the segment's queue is empty.
-        """
-        segments: list[Segment] = []
-        for talk in talks:
-            queue = talk.queue or (segments[-1].queue if segments else "")
-            segments.append(Segment(queue, talk.member, talk.interface))
-        return segments
 
 
 def _remember(memory: dict[str, _Value], key: str, value: _Value) -> None:
