@@ -136,10 +136,11 @@ class Talks:
         for each in (uniqueid, self._channels.other_half(uniqueid)):
             if each in self.by_leg.legs:
                 self._local_legs.answer_by_dialplan(each)
-        for talk in self.by_leg.with_leg(uniqueid):
-            if uniqueid in (talk.caller, talk.agent):
-                talk.parted(at, ended_by(self._channels, talk, uniqueid))
-                self.close(talk, at)
+        if uniqueid in self.by_leg.legs:
+            for talk in self.by_leg.with_leg(uniqueid):
+                if uniqueid in (talk.caller, talk.agent):
+                    talk.parted(at, ended_by(self._channels, talk, uniqueid))
+                    self.close(talk, at)
         if uniqueid in self.customers:
             self.customers.ended(uniqueid)
         channel = self._channels.find(uniqueid)
@@ -187,11 +188,12 @@ class Talks:
         talk.
         """
         uniqueid = event.uniqueid
-        self._local_legs.answer_by_dialplan(uniqueid)
-        for talk in self.by_leg.with_leg(uniqueid):
-            if uniqueid in (talk.caller, talk.agent):
-                talk.redirected |= is_redirected(self._channels, uniqueid, event.place)
-                self._part(talk, ended_by(self._channels, talk, uniqueid, event.place), event.at)
+        if uniqueid in self.by_leg.legs:
+            self._local_legs.answer_by_dialplan(uniqueid)
+            for talk in self.by_leg.with_leg(uniqueid):
+                if uniqueid in (talk.caller, talk.agent):
+                    talk.redirected |= is_redirected(self._channels, uniqueid, event.place)
+                    self._part(talk, ended_by(self._channels, talk, uniqueid, event.place), event.at)
         through = self._talks_through(uniqueid)
         self._channels.left_bridge(uniqueid)
         for talk in through:
