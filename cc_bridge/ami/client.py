@@ -243,7 +243,10 @@ class AmiClient(Protocol):
         sent = self._clock.seconds()
 
         def pong(answer: Message) -> None:
-            """Update the clock offset from the answer to a ping, unless the PBX has timestampevents=no."""
+            """Update `synced_until` and `clock_offset` from the PBX's time in the answer to a ping.
+
+            A PBX with timestampevents=no sends no time; nothing is updated then.
+            """
             try:
                 stamp = float(answer.headers["Timestamp"])
             except (KeyError, ValueError):

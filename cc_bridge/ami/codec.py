@@ -187,7 +187,7 @@ class Codec:
     def _blocks(self, data: bytes) -> list[bytes]:
         """Return the bytes of each message that `data` completes, without the empty line at its end.
 
-        An incomplete message is kept for the next call.
+        An incomplete message is kept until the rest of it arrives.
         """
         text = self._rest + data
         if self.banner is None and text.startswith(_BANNER):

@@ -1,9 +1,10 @@
-"""The PBX's clock, as answers to pings and the instants of events show it.
+"""The difference between the PBX's clock and a steady clock, and the steps of the PBX's clock.
 
-A steady clock measures this: Twisted's reactor, which the daemon sets to the monotonic clock. So a change of
-this machine's clock does not matter. The difference of the two clocks has two limits: an answer was written
-after its ping was sent, and before the answer was received. If the limits of two answers exclude each other,
-the PBX's clock was set in between. This is certain even if this process stood still for a minute.
+The steady clock is the monotonic clock of this machine, which the daemon's reactor uses. So nothing changes
+if the time of this machine is set. Each answer to a ping contains the PBX's time, and gives two limits for
+the difference: Asterisk wrote the answer after the ping was sent, and before the answer was received. If the
+limits of two answers exclude each other, the PBX's clock was set between these two answers. This is certain
+even if the daemon's process stood still for a minute.
 """
 
 __all__ = ["PbxClock"]
@@ -17,9 +18,9 @@ _DRIFT = 0.001
 
 
 class PbxClock:
-    """The difference of the PBX's clock to a steady clock, and the steps of the PBX's clock.
+    """The difference between the PBX's clock and a steady clock, and the steps of the PBX's clock.
 
-    offset: seconds that the PBX's clock is ahead of the steady clock; None before the first answer
+    offset: seconds that the PBX's clock is ahead of the steady clock; None before the first answer to a ping
     """
 
     def __init__(self) -> None:
@@ -28,9 +29,10 @@ class PbxClock:
         self._at = 0.0  # instant of the last answer, by the steady clock
 
     def answered(self, stamp: float, sent: float, received: float) -> float:
-        """Note an answer with the PBX's time `stamp`; return by how many seconds the clock was set before it.
+        """Note the answer to a ping; return the step of the PBX's clock before this answer, in seconds.
 
-        The ping was sent at `sent`, and the answer was received at `received`, by the steady clock.
+        The step is positive if the clock was put forward, and 0 if it was not set. `stamp` is the PBX's time
+        in the answer. `sent` and `received` are the times of the ping and of the answer by the steady clock.
         """
         low, high = stamp - received, stamp - sent
         before = self.offset
@@ -46,11 +48,13 @@ class PbxClock:
         return 0.0
 
     def event_seen(self, at: float, earlier: float, now: float) -> float:
-        """Return by how many seconds the clock was set before an event at the instant `at`.
+        """Return the step of the PBX's clock that an event at the instant `at` shows, in seconds; 0 for none.
 
-        `earlier` is the instant of the event before, and `now` the time of the steady clock. An event in the
-        future shows a step, and so does an event before the earlier one. An old event alone shows nothing,
-        because it may have been on its way for long. The next answer corrects the size of the step.
+        `earlier` is the instant of the event before this one. `now` is the present time of the steady clock.
+        If `at` is later than the PBX's present time, the clock was put forward, and the step is positive. If
+        `at` is earlier than `earlier`, the clock was set back, and the step is negative. An event that is
+        merely old shows no step, because its message may have been delayed. The size of the step is an
+        estimate, which the next answer to a ping corrects.
         """
         if self.offset is None:
             return 0.0

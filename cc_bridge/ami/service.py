@@ -166,8 +166,9 @@ class AmiService:
     def flush(self) -> Deferred[bool]:
         """Send a ping, so that Asterisk sends the events that it holds back.
 
-        The Deferred fires with True when Asterisk has answered the ping; every earlier event has been handled
-        then. It fires with False if the link is down or is lost before the answer.
+        The Deferred fires with True when Asterisk has answered the ping; all events that Asterisk sent before
+        the answer have been handled then. It fires with False if the link is down or is lost before the
+        answer.
         """
         answered: Deferred[bool] = Deferred()
         if self.up and self._client is not None:
@@ -294,7 +295,7 @@ class AmiService:
         self._early.append(event)
 
     def _lost(self, why: str) -> str:
-        """End the session because the connection was lost, and return the reason `why`.
+        """End the session because the connection was lost; return the reason `why` unchanged.
 
         Call the listener's `ami_down` if the link was up.
         """

@@ -129,7 +129,7 @@ class Agent:
 
     name: the queue member name
     since: start of the current interval, in UTC seconds since the epoch
-    seen_at: instant of the first report about the agent; 0 if the clock was set since
+    seen_at: instant of the first report about the agent; 0 after the PBX's clock was set
     shown: the state in the current interval, with the reason of a pause or the queue of a wrap-up
     lines: the agent's phones, by interface
     talks, rings: number of open talks and of open rings
@@ -182,7 +182,8 @@ class Agent:
     def stop_ringing(self) -> None:
         """Set the phones that still count as ringing to available, because the last ring has ended.
 
-        No queue reports the end if the member was deleted from a realtime queue meanwhile (22.10).
+        Usually a queue reports that a phone no longer rings. No queue does if the member was deleted from a
+        realtime queue during the ring (22.10).
         """
         for line in self.lines.values():
             if line.device is _S.RINGING:
@@ -217,7 +218,12 @@ class Agent:
         return reason
 
     def shown_since(self) -> float:
-        """Return the start of the agent's state, also if the state is a pause that started unobserved."""
+        """Return the instant at which the agent's state started.
+
+        The result is usually `since`. If the first report about the agent showed a pause, the pause started
+        earlier. The result is then the start of the pause that the queues report, if every queue of the agent
+        reports one.
+        """
         if self.shown.state is not _S.PAUSED or self.since != self.seen_at:
             return self.since
         starts = [each.paused_at for line in self.lines.values() for each in line.queues.values()]

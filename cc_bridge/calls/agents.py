@@ -172,8 +172,8 @@ class Agents:
     def clock_set(self, seconds: float, before: float) -> list[AgentInterval]:
         """Move all instants by `seconds`, because the PBX's clock was set.
 
-        The current interval of every agent ends at `before`, the last instant before the step. The same
-        state continues by the new time.
+        The current interval of every agent ends at `before`, the last instant before the clock was set. A new
+        interval with the same state starts at the same moment by the new time.
         """
         for agent in self._agents.values():
             self._close(agent, before)

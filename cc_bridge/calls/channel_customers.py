@@ -59,9 +59,10 @@ def call_rated_on(channels: Channels, talks: Talks, uniqueid: str, call_id: str)
 
 
 def _is_apart_from(channels: Channels, half: str, first: str) -> bool:
-    """Return whether a half of a Local channel is with other phones than the first channel of its call.
+    """Return whether a half of a Local channel is connected with a phone, but not with the channel `first`.
 
-    Without a known talk, the first channel is the caller's. An agent consults through the Local channel.
+    `first` is the first channel of the call. If no talk of the call is known, it is taken for the caller's
+    channel. The result True then means that an agent consults a colleague through the Local channel.
     """
     if channels.other_half(half) is None or first not in channels:
         return False

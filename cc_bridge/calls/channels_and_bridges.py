@@ -124,11 +124,14 @@ class Channels:
         return self._ways_to_answer(dialled)[-1]
 
     def picked_up(self, dialled: str) -> bool:
-        """Return whether a phone picked up the call of a dialled channel, instead of a phone that rang."""
+        """Return whether a pickup answered a dialled channel: another phone than the one that rang."""
         return any(channel.picks_up for channel in self._known(self._ways_to_answer(dialled)))
 
     def forwarded(self, dialled: str) -> bool:
-        """Return whether the answer to a dialled channel came from where a phone forwarded the call to."""
+        """Return whether a dialled channel was answered by a forward.
+
+        That is: the dialled phone forwarded the call (SIP 302), and the destination of the forward answered.
+        """
         return any(channel.is_forward for channel in self._known(self._ways_to_answer(dialled)))
 
     def _ways_to_answer(self, dialled: str) -> list[str]:

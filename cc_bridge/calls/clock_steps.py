@@ -27,7 +27,8 @@ class EventTimes:
     """The instants of the events of one PBX, in the order of their arrival.
 
     last: instant of the last event
-    silent_until: an event from `last` to before this instant shows no step, so `step_before` is not needed
+    silent_until: an event at `last` or later, but before this instant, shows no step; `step_before` need not
+        run for it
     """
 
     def __init__(self) -> None:
@@ -39,10 +40,11 @@ class EventTimes:
         return max(self.last, self._passed)
 
     def step_before(self, at: float) -> float:
-        """Note an event at the instant `at`, and return by how many seconds the clock was set before it.
+        """Note an event at the instant `at`; return the step of the PBX's clock before it, in seconds.
 
-        The result is 0 without a step, and for an event whose instant is not known (0). If the clock was put
-        forward, the result contains the real time since the last event.
+        The step is positive if the clock was put forward, and negative if it was set back. It contains the
+        real time since the last event. The result is 0 if there is no step, or if `at` is 0 because the
+        instant is not known.
         """
         earlier = self.last - at
         if earlier > 0 and (earlier < _EARLIER_SECONDS or not at):
@@ -55,7 +57,11 @@ class EventTimes:
         return step
 
     def is_step(self, now: float) -> bool:
-        """Return whether the clock was put forward, if it shows `now` and no event is missing before."""
+        """Return whether the PBX's clock was put forward, judged by its present time `now`.
+
+        This is the case if `now` is 3599 s or more after the latest known instant. The method must only be
+        used when no event since that instant was missed.
+        """
         return inf > now - self.latest >= _SILENT_SECONDS
 
     def started(self, now: float) -> None:
@@ -67,7 +73,7 @@ class EventTimes:
         self._passed = max(self._passed, now)
 
     def moved(self, seconds: float) -> None:
-        """Move the instants by `seconds`, because the clock was set."""
+        """Move the stored instants by `seconds`, because the PBX's clock was set."""
         self.last += seconds
         self._passed += seconds
         self.silent_until += seconds

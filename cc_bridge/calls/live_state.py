@@ -40,9 +40,9 @@ class LiveState:
 
     members: the queue members, by queue and interface
     touched: ids of calls and channels. A call may differ from its last checkpoint if its id, or the id of one
-        of its channels, is in this set. Other ids have no effect.
+        of its channels, is in this set. An id that belongs to no open call is ignored.
     completed: the records that were completed since the last `take_completed`
-    clock_steps: the steps of the PBX's clock that were not taken yet
+    clock_steps: the steps of the PBX's clock that `Tracker.take_clock_steps` has not returned yet
     observed_since: the instant of the snapshot that started the AMI session; -inf without a snapshot
     """
 
@@ -86,10 +86,10 @@ class LiveState:
         self.completed += self.agents.talk_began(talk.member, at)
 
     def with_do_not_disturb(self, member: ev.MemberSeen) -> ev.MemberSeen:
-        """Return a queue member; the status is `DO_NOT_DISTURB` if the phone is busy without a channel.
+        """Return the event `member`, with the status `DO_NOT_DISTURB` if its phone is busy without a channel.
 
-        The phone of a member such as `Local/1001@from-queue/n` is known by its extension. A member that is
-        no phone (`Agent/`) is returned as it is.
+        The phone of a member such as `Local/1001@from-queue/n` is known by its extension. A member that is no
+        phone (`Agent/`) is returned unchanged.
         """
         if member.status != BUSY or member.interface.startswith("Agent/"):
             return member
@@ -132,8 +132,8 @@ class LiveState:
     def channel_vanished(self, uniqueid: str, at: float) -> None:
         """End a channel whose end was not observed, and mark its call as partial.
 
-        If a caller of the call still waits in a queue, the call does not become partial. The channel was then
-        a phone that did not answer.
+        There is one exception. If a caller of the call still waits in a queue, the channel was only a phone
+        that did not answer, and the call does not become partial.
         """
         call = self.calls.of(uniqueid)
         visits = [self.visits.of(channel) for channel in call.channels] if call else []
@@ -143,10 +143,12 @@ class LiveState:
         self.channel_ended(ev.ChannelEnded(at, uniqueid, 0))
 
     def clock_set(self, seconds: float, before: float) -> None:
-        """Move all instants by `seconds`, because the PBX's clock was set at the instant `before`.
+        """Move all instants by `seconds`, because the PBX's clock was set.
 
-        The agents' intervals of state end at `before`, and continue by the new time. A gap without a length
-        marks the step, with the number of visits and talks that were open.
+        `before` is the last instant before the clock was set, by the old time. The agents' intervals of state
+        end at `before`, and new intervals with the same states start by the new time. A gap without a length
+        marks the step; it has the number of visits and talks that were open. There is no such gap if the
+        clock was put forward and none were open, because an hour without any event looks the same.
         """
         after, affected = before + seconds, len(self.visits) + len(self.talks.in_progress())
         if affected or seconds < 0:  # an hour without any call is no step

@@ -25,11 +25,12 @@ class LocalLegs:
         self._memory = memory
 
     def answer_by_dialplan(self, uniqueid: str) -> None:
-        """Start the talks of a channel that leaves or ends, if the dialplan itself was their agent.
+        """Start the talks that the dialplan answered, when one of their channels leaves its bridge or ends.
 
-        The dialplan behind a Local channel can answer a queue's call, such as a voicemail or an IVR. The far
-        half of the Local channel then never dials and is never in a bridge. After a gap this is not certain:
-        the phone may have entered its bridge unobserved.
+        The dialplan behind a Local channel can answer a queue's call itself, for example with a voicemail or
+        an IVR. No phone is then the agent. The talk counts as answered by the dialplan if the far half of the
+        Local channel never dialled and was never in a bridge. After a gap, no talk is started: a phone may
+        have answered during the gap.
         """
         for talk in self._by_leg.with_leg(uniqueid):
             near = talk.near_at and not talk.partial
@@ -55,10 +56,11 @@ class LocalLegs:
         return True
 
     def follow_swap(self, old: str, new: str) -> None:
-        """Replace `old`, a half of a Local channel that was optimised away, by the channel `new`.
+        """Replace the channel `old` in open talks by `new`, the channel that took its place in the bridge.
 
-        If `old` is a phone's channel, nothing is replaced: the phone has left the bridge, and another person
-        is on the channel `new`.
+        Asterisk reports this when it optimises a Local channel away; `old` is then a half of the Local
+        channel. If `old` is a phone's channel, nothing is replaced, because the phone has left the bridge and
+        another person is on `new`.
         """
         if self._channels.is_phone(old):
             return

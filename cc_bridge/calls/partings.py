@@ -50,8 +50,9 @@ def is_redirected(channels: Channels, uniqueid: str, place: str) -> bool:
 def transfer_target(channels: Channels, event: ev.AttendedTransferred) -> str:
     """Return the number to which an attended transfer leads; empty if it was not observed.
 
-    It is the number of the consulted party. If the party has none, Asterisk names an extension of the
-    dialplan instead, such as `s`; then it is the extension that the agent dialled.
+    The result is the number of the consulted party. For a party without a number, Asterisk names an extension
+    of the dialplan, such as `s`. The result is then the extension that the agent dialled for the
+    consultation.
     """
     is_number = event.target.strip(_NUMBER_CHARACTERS) == ""
     return event.target if event.target and is_number else _dialled(channels, event) or event.target

@@ -156,8 +156,9 @@ def _is_in_progress(talk: OpenTalk, snapshot: PbxSnapshot) -> bool:
 def _shown(visit: Visit, waiting: WaitingEntries) -> bool:
     """Return whether a snapshot shows the caller of a visit as waiting in the visit's queue.
 
-    `waiting` has the snapshot's waiting callers. An entry of the same caller in the same queue with another
-    entry time belongs to another visit. After a step of the PBX's clock, the entry time is not compared.
+    `waiting` has the snapshot's waiting callers. If the same caller entered the same queue at another time,
+    that is another visit, and the result is False. After a step of the PBX's clock, these times are not
+    compared.
     """
     entry = waiting.get((visit.uniqueid, visit.queue))
     return entry is not None and (visit.clock_step or abs(entry.at - visit.entered_at) < _SAME_SECONDS)

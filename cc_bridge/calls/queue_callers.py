@@ -69,7 +69,8 @@ class QueueCallers:
     def may_consult(self, uniqueid: str) -> bool:
         """Return whether the caller of a queue may be an agent who consults about an unknown customer.
 
-        This is possible if another line of the agent's phone was there before the AMI session.
+        This is possible if the agent's phone has another channel that already existed when the AMI session
+        started. The customer may be on that channel, because its start was not observed.
         """
         state, channels = self._state, self._state.channels
         device = channels.device_of(uniqueid)

@@ -40,7 +40,7 @@ class TalkMemory:
     def of_call(self, call_id: str) -> list[OpenTalk]:
         """Return the talks of a call, open and ended, in the order of their start.
 
-        An ended talk in which caller and agent were never connected is left out.
+        A talk that ended before caller and agent were in one bridge is left out.
         """
         return [talk for talk in self._of_call.get(call_id, ()) if talk.answered_at or not talk.ended]
 

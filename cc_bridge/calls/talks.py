@@ -249,9 +249,9 @@ class Talks:
     # -- inside
 
     def _may_transfer(self, talk: OpenTalk, leg: str) -> bool:
-        """Return whether the party on a leg can transfer the other party of a talk.
+        """Return whether the party on the channel `leg` can transfer the other party of a talk.
 
-        This party is the agent. In an internal call, it can be the colleague who called.
+        The agent can. In an internal call, the colleague who called can too.
         """
         customer = self.customers.at(talk.caller)
         calls = leg == talk.caller and customer is not None and not customer.external

@@ -104,7 +104,7 @@ class Tracker:
         return self.state.take_completed()
 
     def take_clock_steps(self) -> list[Gap]:
-        """Return the steps of the PBX's clock since the last call, as gaps without a length."""
+        """Return the steps of the PBX's clock since this method ran last, as gaps without a length."""
         steps, self.state.clock_steps = self.state.clock_steps, []
         return steps
 
@@ -151,8 +151,8 @@ class Tracker:
     def finish(self, now: float) -> list[TrackerRecord]:
         """Close everything open as unobserved at the instant `now`, because no more events will come.
 
-        If `now` is an hour or more after the last event, the PBX's clock was set, and the end is that event.
-        Return the records that this completes.
+        If `now` is 3599 s or more after the latest known instant of the PBX's clock, the clock was put
+        forward. Everything then ends at that known instant. Return the records that this completes.
         """
         if self._times.is_step(now):
             now = self._times.latest
@@ -228,7 +228,8 @@ class Tracker:
     def _check_clock(self, event: ev.CallEvent) -> ev.CallEvent:
         """Move everything open if the PBX's clock was set before an event; return the event.
 
-        An event that is only a little too early gets the instant of the event before.
+        The returned event has the instant of the event before it if its own instant is unknown, or earlier by
+        less than 0.5 s. Such a small difference is no step: several threads of Asterisk write timestamps.
         """
         step = self._times.step_before(event.at)
         if step:

@@ -79,7 +79,7 @@ class Visits:
     # -- events of queues
 
     def joined(self, event: ev.Joined) -> bool:
-        """Start a visit (QueueCallerJoin); return False if a snapshot showed the visit before."""
+        """Start a visit (QueueCallerJoin); return False if a snapshot has already shown this visit."""
         self.queues.add(event.queue)
         before = self._open.get(event.uniqueid)
         if before is not None:
@@ -100,9 +100,9 @@ class Visits:
         return True
 
     def move(self, old: str, new: str) -> bool:
-        """Move an open visit to the channel that takes the caller's place; return False if there is none.
+        """Move an open visit from the channel `old` to `new`, the channel that takes the caller's place.
 
-        A visit of the new channel stays.
+        Return False, and change nothing, if `old` has no open visit or `new` has one already.
         """
         if new in self._open or old not in self._open:
             return False
@@ -181,8 +181,9 @@ class Visits:
         self._runs.pop(event.uniqueid, None)  # VarSet and UserEvent both report it; the first one counts
 
     def _run_by_script(self, event: ev.StatusSet) -> ev.QueueRun | None:
-        """Return the run of Queue() that a refusal shows, for a Queue() without a Newexten event.
+        """Return a `QueueRun` for a caller that a queue did not let in, if an AGI script ran Queue().
 
+        Such a Queue() causes no event Newexten, so the `QueueRun` is made from the reported status, `event`.
         The result is None if the visit is recorded already, or if the queue or the call is not known.
         """
         call = self._calls.of(event.uniqueid)
@@ -244,7 +245,10 @@ class Visits:
     # -- time
 
     def clock_set(self, seconds: float) -> None:
-        """Move the instants of all visits by `seconds`, and mark the waits in progress as approximate."""
+        """Move the instants of all visits by `seconds`, and mark the open waits (`clock_step`).
+
+        The length of a marked wait is not exact.
+        """
         move_instants(self._open.values(), seconds)
         for visit in self._open.values():
             visit.clock_step |= visit.left_at is None

@@ -58,7 +58,7 @@ class PortHolder:
 
 
 def is_listening(port: int, proc: Path = Path("/proc")) -> bool | None:
-    """Return whether a program on this machine listens on a port; None if the system does not say it."""
+    """Return whether a program on this machine listens on a port; None if /proc has no list of sockets."""
     if not _tables(proc):
         return None
     return next(_sockets(port, proc), None) is not None

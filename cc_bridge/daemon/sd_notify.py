@@ -51,7 +51,7 @@ class SdNotify:
     def reloading(self) -> None:
         """Report that a configuration reload has started.
 
-        A call of `ready` must follow, also after a failed reload.
+        After the reload, `ready` must be called, even if the reload failed.
         """
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 

@@ -195,8 +195,8 @@ class AmiListener(DaemonService):
 
         A checkpoint is the saved state of an open call or agent. An observation watermark is the time up to
         which the PBX was observed; it is returned with every checkpoint, and otherwise periodically. The
-        returned records must be written in one transaction with all earlier records. Otherwise, after a
-        crash, a call could be stored both as ended and as open.
+        returned records must be written in one transaction with all records that were produced before them
+        and are not written yet. Otherwise, after a crash, a call could be stored both as ended and as open.
         """
         if not self._compared:
             return []  # the stored checkpoints of the earlier daemon are still valid
@@ -224,10 +224,11 @@ class AmiListener(DaemonService):
         )
 
     def _message_dropped(self, now: float) -> None:
-        """Start a gap, and request a snapshot: the content of a dropped message is not known.
+        """Start a gap and request a snapshot, because the content of a dropped message is not known.
 
-        A module of Asterisk can send malformed messages all the time. The pause before the next such gap
-        therefore doubles, and the check of each minute shows what the messages in between changed.
+        A module of Asterisk can send malformed messages all the time. So after such a gap, further dropped
+        messages start no new gap for a pause, which doubles each time. In the pause, the snapshot of every
+        minute finds what the dropped messages changed.
         """
         self._dropped = self.link.counts.dropped
         if now < self._next_drop_gap:

@@ -16,7 +16,11 @@ _PLACEHOLDER = "default"
 
 
 def in_use(tracker: Tracker, config: Config) -> Collection[str]:
-    """Return the names of the known queues, without the placeholder of FreePBX."""
+    """Return the names of the known queues; leave out FreePBX's queue `default` if it is not in use.
+
+    The queue `default` is in use if the configuration names it, or if it has a member, a waiting caller or a
+    talk.
+    """
     queues = set(tracker.queues)
     if _PLACEHOLDER not in queues or _PLACEHOLDER in config.queues:
         return queues

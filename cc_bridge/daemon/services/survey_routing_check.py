@@ -75,7 +75,10 @@ class SurveyRoutingCheck(DaemonService):
                 self._call_ended(record)
 
     def _call_ended(self, call: Call) -> None:
-        """Record the ended call if it was not routed to the survey, and forget its facts."""
+        """Record an ended call a second later if it was not routed to a survey.
+
+        Also delete the survey request and the unanswered queue visit that are remembered for the call.
+        """
         requested = call.call_id in self._requests
         self._requests.pop(call.call_id, None)
         queued_at = self._unserved.pop(call.call_id, 0.0)
@@ -111,7 +114,11 @@ class SurveyRoutingCheck(DaemonService):
             self._clock.callLater(_LATE_SECONDS, self._record_pending, call.call_id)
 
     def _record_pending(self, call_id: str) -> None:
-        """Record a call that was not routed, unless a survey request came or the call was recorded."""
+        """Record a call that was not routed to a survey, if its record is still pending.
+
+        The record is no longer pending if a survey request for the call has arrived, or if `stop` has stored
+        the record.
+        """
         found = self._pending.pop(call_id, None)
         if found is not None:
             self._record([found])
