@@ -63,8 +63,8 @@ class Listener(Shape):
     def ami_down(self, why: str, at: float) -> None:
         """Process the end of the session; `why` is the reason.
 
-        `at` is a time by the PBX's clock. The last answer to a ping has shown that all events before this
-        time were received.
+        `at` is the time up to which all events were received, by the PBX's clock: the time in the last answer
+        to a ping.
         """
 
 
@@ -90,7 +90,8 @@ class AmiService:
 
     up: the PBX is observed now
     down_reason: the reason why the PBX is not observed; empty while it is
-    on_clock_set: called when the PBX's clock was set, with the seconds by which it was set
+    on_clock_set: called when the PBX's clock was set, with the step in seconds (negative: the clock was set
+        back)
     """
 
     def __init__(
@@ -140,9 +141,9 @@ class AmiService:
         return self.pbx_now() - self._wall_clock()
 
     def note_instant(self, at: float, earlier: float) -> None:
-        """Note the instant `at` of an event, and report a step of the PBX's clock that it shows.
+        """Note the instant `at` of an event. If it shows that the PBX's clock was set, report the step.
 
-        `earlier` is the instant of the event before.
+        `earlier` is the instant of the event before this one.
         """
         self._report_step(self._pbx_clock.event_seen(at, earlier, self._clock.seconds()))
 
@@ -279,7 +280,11 @@ class AmiService:
     def _report_step(self, step: float) -> None:
         """Log a step of the PBX's clock, and call `on_clock_set`; do nothing if `step` is 0."""
         if step:
-            _log.warn("the PBX's clock was set by {step:+.1f} s", step=step)
+            _log.warn(
+                "the PBX's clock was set by {step:+.1f} s; the instants of open calls and agents' states are"
+                " moved by as much",
+                step=step,
+            )
             self.on_clock_set(step)
 
     def _handle_event(self, event: Any) -> None:

@@ -135,7 +135,11 @@ class Channels:
         return any(channel.is_forward for channel in self._known(self._ways_to_answer(dialled)))
 
     def _ways_to_answer(self, dialled: str) -> list[str]:
-        """Return the dialled channels from `dialled` to the one that answered, through Local channels."""
+        """Return the chain of dialled channels from `dialled` to the one that answered.
+
+        If a channel of the chain is a half of a Local channel, the next one is the channel that answered
+        behind it. The last channel of the chain is the one that answered.
+        """
         ways = [dialled]
         for _ in range(_MAX_HOPS):
             far_half = self._channels.get(self._pairs.get(ways[-1], ""))

@@ -2,7 +2,7 @@
 
 `LiveState.touched` has the channels and calls of the latest events. A few times a second,
 `Checkpointer.changes` makes the checkpoints of these calls and of the changed agents, and returns those that
-must be stored. `Checkpointer.restore` runs once at the start, before the first snapshot.
+differ from the stored checkpoints. `Checkpointer.restore` runs once at the start, before the first snapshot.
 
 A checkpoint must be stored in one transaction with the records of the visits and talks that ended before the
 checkpoint was made. Otherwise, after a crash, a visit or talk could be recorded twice or not at all.

@@ -96,8 +96,8 @@ class Dial:
 class DirectCalls:
     """The open Dials of one PBX, which start the talks of calls without a queue.
 
-    A Dial stays known until its dialled channel ends. The Dials of queues are included. `name_at` returns the
-    name of the agent at a phone.
+    A Dial is kept until its dialled channel ends. The Dials that queues make are kept too. `name_at` returns
+    the name of the agent at a phone.
     """
 
     def __init__(
@@ -189,8 +189,8 @@ class DirectCalls:
     def _begin(self, dial: Dial, at: float) -> None:
         """Start the talk of an answered Dial, and close the earlier talks of its two channels.
 
-        No talk starts if the direction of the call is unknown. Neither does one start if an agent calls a
-        colleague for a consultation during a talk.
+        No talk starts if the direction of the call is unknown, or if an agent who is in a talk calls a
+        colleague for a consultation.
         """
         call = self._calls.of(dial.caller)
         if call is None or call.direction is None or call.consultation:

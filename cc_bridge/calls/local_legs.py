@@ -1,7 +1,8 @@
 """The legs of open talks that are halves of Local channels, and the channels that replace them.
 
-A half of a Local channel can be the customer's leg or the agent's leg of a talk. The channel behind the other
-half replaces it when this channel is known, or when Asterisk optimises the Local channel away.
+The customer's leg or the agent's leg of a talk can be a half of a Local channel. The channel behind the other
+half replaces this leg as soon as the daemon knows that channel, or when Asterisk optimises the Local channel
+away.
 """
 
 from cc_bridge.calls.channels_and_bridges import Channels

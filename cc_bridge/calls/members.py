@@ -13,7 +13,7 @@ __all__ = ["Members"]
 
 
 class Members(UserDict[tuple[str, str], MemberSeen]):
-    """The last event about each queue member, by queue name and interface.
+    """The latest event about each queue member, by queue name and interface.
 
     A PBX can have thousands of members, and each talk needs the name of its agent. So the names are also kept
     by interface, and the Local interfaces by extension.

@@ -4,9 +4,9 @@ A call that entered a queue becomes a `Call` record. If the recording of calls w
 such a call becomes a record too if its direction is known.
 
 When two calls meet in a bridge (an attended transfer, a pickup), Asterisk gives the channels of the younger
-call the Linkedid of the older one. Here a channel stays in the call in which it started, because the records
-of that call's visits and talks have its id. A call that met another call and had no talk was only a part of
-the other call. It is discarded.
+call the Linkedid of the older one. This module keeps each channel in the call in which the channel started,
+because the records of that call's visits and talks have its id. If a call without a queue met another call
+and had no talk, it was only a part of the other call and is discarded.
 """
 
 from collections.abc import Callable, Collection
@@ -193,7 +193,8 @@ class Calls:
     def move(self, uniqueid: str, call_id: str) -> None:
         """Move a channel to another open call, such as an agent's second line to the customer's call.
 
-        The channel's earlier call then counts as a consultation. It is discarded if it has no other channel.
+        The channel's earlier call is marked as a consultation, so it gets no record unless it entered a
+        queue. If the earlier call has no other channel, it is removed.
         """
         call, before = self._open.get(call_id), self._of.get(uniqueid)
         if call is None or before is call:

@@ -14,7 +14,10 @@ __all__ = ["QueueAnswers"]
 
 
 class QueueAnswers:
-    """The answers to the callers of one PBX's queues. Each answer closes a visit and starts a talk."""
+    """The handler of the answers to callers of one PBX's queues (AgentConnect).
+
+    Each answer closes a visit and starts a talk.
+    """
 
     def __init__(self, state: LiveState, callers: QueueCallers) -> None:
         self._state = state

@@ -1,7 +1,8 @@
 """The program that listens on a TCP port of this machine, read from /proc.
 
-Every user can see that a port is taken, and by which user. Only root, and that user, can see by which
-process. In the sandbox of the systemd unit (PrivateUsers=) other users have no names.
+Every user of this machine can see that a port is in use, and which user's program uses it. Only root and that
+user can see which process it is. In the sandbox of the systemd unit (PrivateUsers=), the names of other users
+are not visible.
 """
 
 import os
@@ -44,7 +45,7 @@ class PortHolder:
 
     @property
     def is_cc_bridge(self) -> bool:
-        """Whether the program is a cc_bridge."""
+        """Whether the program is a cc-bridge command, such as another daemon."""
         return "cc-bridge" in self.command or "cc_bridge" in self.command
 
     def __str__(self) -> str:

@@ -158,7 +158,7 @@ class RecordPipeline(DaemonService):
         return self.journal.oldest_seconds if self.journal else 0.0
 
     def oldest_seconds(self) -> float:
-        """Return how many seconds the oldest record has waited for the database.
+        """Return how many seconds the oldest record has waited for the database, in memory or in the journal.
 
         The result is 0 if no record waits.
         """
