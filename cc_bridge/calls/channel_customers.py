@@ -15,7 +15,7 @@ __all__ = ["call_rated_on", "customer_behind", "talk_of_device"]
 def talk_of_device(channels: Channels, talks: Talks, device: str) -> OpenTalk | None:
     """Return the open talk whose agent is at the phone `device`; None if there is none.
 
-    The result is also None if a customer's channel is on `device`, such as on a trunk.
+    A device with a customer's channel, such as a trunk, is not an agent's phone: the result is then None.
     """
     if not device or any(channels.device_of(leg) == device for leg in talks.customers):
         return None

@@ -54,7 +54,7 @@ class AmiListener(DaemonService):
         observed_until: float | None = None,
         unfinished: Sequence[OpenStateRecord] = (),
     ) -> None:
-        """Restore the state of an earlier daemon, and start a gap at the end of its observation.
+        """Restore the state of an earlier daemon, and start a gap at the time when its observation ended.
 
         `observed_until` is the time (UTC seconds) up to which the earlier daemon observed this PBX, None if
         there was no earlier daemon. `unfinished` holds the calls and agent states that were open at that
@@ -98,8 +98,8 @@ class AmiListener(DaemonService):
     def stop(self) -> None:
         """Record the end of observation, and close the AMI link.
 
-        A gap that is still open is recorded too. If the link is down, the next daemon starts its gap at the
-        same instant, and replaces the record.
+        If a gap is open, it is recorded and ends now. If the link is down, the gap of the next daemon starts
+        at the same instant as this gap, and the next daemon's record replaces this record.
         """
         if self.link.up:
             until = self._known_until()

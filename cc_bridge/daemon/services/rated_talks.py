@@ -63,7 +63,7 @@ CONSULTATION = RatedTalks(Attribution("", []), 0.0, EndedBy.UNOBSERVED, "")
 
 
 class RatedTalksFinder:
-    """The search for the talks that a survey on a channel rates."""
+    """The object that finds the talks that a survey on a channel rates."""
 
     def __init__(self, tracker: Tracker, link: Link, clock: IReactorTime) -> None:
         self._tracker = tracker

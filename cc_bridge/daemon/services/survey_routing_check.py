@@ -125,7 +125,7 @@ class SurveyRoutingCheck(DaemonService):
 
 
 def _ended_by(talk: OpenTalk) -> EndedBy:
-    """Return the side that ended a talk."""
+    """Return the side that ended a talk; TRANSFER if the talk was transferred."""
     return EndedBy.TRANSFER if talk.transfer else talk.parted_by
 
 
