@@ -220,8 +220,8 @@ class Agent:
     def shown_since(self) -> float:
         """Return the instant at which the agent's state started.
 
-        The result is usually `since`. If the first report about the agent showed a pause, the pause started
-        earlier. The result is then the start of the pause that the queues report, if every queue of the agent
+        The result is usually `since`. If the first report about the agent showed a pause, the pause may have
+        started earlier. The result is then the start of the pause as the queues report it, if every queue
         reports one.
         """
         if self.shown.state is not _S.PAUSED or self.since != self.seen_at:

@@ -293,10 +293,10 @@ class Agents:
                 agent.wrap_up = None
 
     def _update_state(self, agent: Agent, at: float, *, flagged: bool = False) -> None:
-        """Start a new interval if the agent's state, pause reason or wrap-up queue has changed.
+        """Start a new interval if the agent's state, pause reason or queue of the wrap-up has changed.
 
-        `flagged` means that the ended interval is a wrap-up that reached the longest allowed length. An
-        interval of a wrap-up that ended with the wrapuptime is not flagged.
+        `flagged` means that the ended interval is a wrap-up that reached the longest allowed length. A
+        wrap-up that ended earlier, with the wrapuptime, is not flagged.
         """
         self.changed.add(agent.name)
         at = max(at, agent.since)

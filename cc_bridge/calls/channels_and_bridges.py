@@ -240,7 +240,10 @@ class Channels:
 
 
 def is_local(name: str) -> bool:
-    """Return whether a name is a Local channel's. Such a name does not show the phone behind the channel."""
+    """Return whether the name of a channel or interface is that of a Local channel.
+
+    Such a name, like `Local/100@from-queue/n`, does not show which phone is behind the Local channel.
+    """
     return name.startswith("Local/")
 
 

@@ -224,7 +224,7 @@ class Calls:
         return [uniqueid for uniqueid in self._of if uniqueid not in living]
 
     def mark_partial(self, uniqueid: str) -> None:
-        """Mark the call of a channel as partial, because the end of the channel was not observed."""
+        """Mark the call of a channel as partial, because the end of that channel was not observed."""
         call = self._of.get(uniqueid)
         if call is not None:
             call.partial = True

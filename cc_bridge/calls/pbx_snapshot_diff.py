@@ -111,7 +111,7 @@ class PbxSnapshotDiff:
     def _begin_unseen_talk(self, seen: SeenTalk, now: float) -> None:
         """Start a partial talk for a talk that a snapshot shows, although no event showed its start.
 
-        The agent of the talk is then known to a survey after the talk.
+        A survey after the talk can then rate the agent.
         """
         state = self._state
         device = seen.agent_channel.rpartition("-")[0]

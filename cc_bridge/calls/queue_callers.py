@@ -70,7 +70,8 @@ class QueueCallers:
         """Return whether the caller of a queue may be an agent who consults about an unknown customer.
 
         This is possible if the agent's phone has another channel that already existed when the AMI session
-        started. The customer may be on that channel, because its start was not observed.
+        started. The agent may have a talk with a customer on that channel, because its start was not
+        observed.
         """
         state, channels = self._state, self._state.channels
         device = channels.device_of(uniqueid)
