@@ -61,8 +61,8 @@ class OpenRing:
     def dial_ended(self, status: str, at: float, *, forwarded: bool = False) -> None:
         """Store the status and the instant of the first DialEnd; ignore a second one.
 
-        `forwarded` means that the phone sent the call elsewhere (SIP 302). That is then the outcome, whatever
-        the status is.
+        `forwarded` means that the phone sent the call elsewhere (SIP 302). The outcome of the ring is then
+        forwarded, whatever the status is.
         """
         if self.ended_at is None:
             self.ended_at = at
