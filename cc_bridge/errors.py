@@ -67,7 +67,7 @@ class UnreadableFile(CcBridgeError):
 
 
 class SetupError(CcBridgeError):
-    """`cc-bridge setup` cannot install, or cannot undo."""
+    """`cc-bridge setup` cannot install cc_bridge, or cannot undo an installation."""
 
 
 class FollowUpError(CcBridgeError):
@@ -77,6 +77,6 @@ class FollowUpError(CcBridgeError):
 def how_to_install(extra: str) -> str:
     """Return the end of an error text: the command that installs the packages of an extra of cc_bridge.
 
-    cc_bridge is installed from its source, so that `pip install cc-bridge[...]` would find no package.
+    The command installs from the directory of cc_bridge's source, because no package index has cc_bridge.
     """
     return f"in the directory of cc_bridge's source run: {sys.prefix}/bin/pip install '.[{extra}]'"

@@ -2,9 +2,9 @@
 
 Each event is exactly one line. In text, an indented traceback can follow the line.
 
-A log call about a caller passes the ids that it knows, `uniqueid`, `call_id` and `attempt_id`, as keywords.
-So all lines about one call can be found. Telephone numbers and names of callers are logged at level debug
-only.
+Code that logs an event of a caller passes the ids that it knows, `uniqueid`, `call_id` and `attempt_id`, as
+keywords. So all lines about one telephone call can be found. Telephone numbers and names of callers are
+logged at level debug only.
 
 Logged values may come from callers. A line break in a value could forge a log line, an escape sequence could
 change the terminal, and U+202E reverses the text direction. So all characters that are not printable are

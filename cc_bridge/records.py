@@ -312,8 +312,8 @@ class SurveyDecision:
 class NotRoutedCall:
     """A call whose caller was answered, but whose dialplan did not request the survey of the queue.
 
-    `queue`, `agent` and `interface` are those of the last talk. If that has no queue, such as after a
-    transfer, `queue` is that of the talk before. Key: pbx, call_id.
+    `queue`, `agent` and `interface` are those of the last talk. If the last talk has no queue, such as after
+    a transfer, `queue` is the queue of the latest earlier talk that has one. Key: pbx, call_id.
     """
 
     pbx: str
@@ -397,7 +397,7 @@ class CustomerNumber:
 class Gap:
     """A gap: a period in which the PBX was not observed. Key: pbx, started_at.
 
-    A step of the PBX's clock is a gap without a length, at the new time.
+    If the PBX's clock was set, a gap of length 0 is stored, with the new time as its start and end.
     """
 
     pbx: str

@@ -144,7 +144,8 @@ class SurveySession:
             return await self._do(step)
         except PromptMissing as error:
             _log.error(
-                "cannot play a prompt of survey {survey}: {error}; the survey continues without it, or ends",
+                "cannot play a prompt of survey {survey}: {error}; if the prompt asks for an answer by"
+                " keypad, the survey ends, otherwise it continues without the prompt",
                 error=error,
                 survey=self._survey.id,
                 **self._ids,

@@ -267,7 +267,8 @@ class AmiService:
             self._listener.ami_checked(*await self._snapshot(client))
         except AmiError as error:
             _log.warn(
-                "periodic snapshot of calls and queues failed: {error}; the next check requests it again",
+                "periodic snapshot of calls and queues failed: {error}; it is requested again within a"
+                " minute",
                 error=error,
             )
         finally:
@@ -281,8 +282,8 @@ class AmiService:
         """Log a step of the PBX's clock, and call `on_clock_set`; do nothing if `step` is 0."""
         if step:
             _log.warn(
-                "the PBX's clock was set by {step:+.1f} s; the instants of open calls and agents' states are"
-                " moved by as much",
+                "the PBX's clock was set by {step:+.1f} s; the times of open calls and agents' states are"
+                " moved by the same amount",
                 step=step,
             )
             self.on_clock_set(step)

@@ -63,7 +63,7 @@ def load_config(path: Path | None) -> "Config":
 def reading(file: Path | None = None) -> Iterator[None]:
     """Context manager for reading a file: a read error becomes a ClickException, printed in one line.
 
-    A read error is also a compressed file that ends too early. The text names `file`, if it is given. A
+    An incomplete compressed file counts as a read error. The text names `file`, if it is given. A
     BrokenPipeError is raised unchanged: it concerns the output, not the file.
     """
     try:

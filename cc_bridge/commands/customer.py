@@ -42,7 +42,7 @@ def customer() -> None:
 @config_option
 @click.argument("file", type=FILE)
 def import_customers(file: Path, path: Path | None) -> None:
-    """Import customers from a CSV file in UTF-8 with the header line number,customer_id,name.
+    """Import customers from a CSV file in UTF-8 with the columns number, customer_id and name.
 
     A known number gets the new id and name; a second import of the same file has no effect. Numbers with the
     same customer_id belong to one customer. Faulty lines are reported and skipped; the exit code is then 1.
@@ -220,9 +220,10 @@ def _text(entry: "TimelineEntry") -> str:
 def print_lost_calls(path: Path | None, since: datetime, until: datetime | None, *, lost: bool) -> None:
     """Print the recall rate of lost calls and the rate of repeat calls.
 
-    A lost call counts in the recall rate when 24 hours have passed since its loss. The rate of repeat calls
-    is printed for two spans, 24 hours and 7 days. A call counts in it when this span has passed since the
-    call ended. Outgoing calls to the caller are recognised only with direct_calls.enabled.
+    The recall rate is the share of lost calls after which an agent reached the caller, or the caller called
+    again and was answered, within 24 hours. Only lost calls of more than 24 hours ago count. The rate of
+    repeat calls is printed for two spans, 24 hours and 7 days. A call counts in it when this span has passed
+    since the call ended. Outgoing calls to the caller are recognised only with direct_calls.enabled.
 
     \b
     Examples:  cc-bridge customer lost-calls --from 2026-11-01 --to 2026-12-01

@@ -64,7 +64,8 @@ def _run_checks(
 ) -> None:
     """Run all checks in a Twisted reactor; `add` receives each result as soon as it is known.
 
-    With `call`, the PBX also places the test call. `sounds` is the sounds directory of the option --sounds.
+    With `call`, the PBX also places a test call, which rings no phone. `sounds` is the sounds directory of
+    the option --sounds.
     """
     from cc_bridge.doctor.config_and_secrets import config_errors
     from cc_bridge.errors import ConfigError

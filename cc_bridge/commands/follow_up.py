@@ -146,7 +146,7 @@ def _apply(path: Path | None, follow_up_id: str, action: "Action", by: str, text
 
 
 def _line(each: "FollowUp", now: float) -> str:
-    """Return a follow-up as one line of the table; `now` is in UTC seconds since the epoch."""
+    """Return a follow-up as one line of the list; `now` is in UTC seconds since the epoch."""
     from cc_bridge.follow_ups.follow_up import short
     from cc_bridge.privacy.caller_keys import shown
 

@@ -100,9 +100,10 @@ def outbox_retry(event: str | None, path: Path | None, *, every: bool) -> None:
 
 @contextmanager
 def _opened(path: Path | None) -> "Iterator[OutboxFile]":
-    """Yield the webhook outbox of the configuration.
+    """Context manager: open the outbox file of the daemon on this machine, and yield the outbox.
 
-    Raises ClickException, which click prints in one line, if the outbox file cannot be used.
+    The outbox has the webhook events that are pending or were given up. Raises ClickException, which click
+    prints in one line, if the file cannot be used.
     """
     import sqlite3
 

@@ -78,9 +78,9 @@ def setup(
     """Install cc_bridge beside the Asterisk or FreePBX on this machine, then run doctor.
 
     The command writes the settings, the secret, the manager user, the dialplan, the prompts and the service.
-    It asks before it changes anything, keeps a copy of each file that it changes, and changes nothing twice.
-    It never edits a file that FreePBX writes. Your own dialplan still has to send callers to cc_bridge: the
-    last lines say how.
+    It asks before it changes anything, and keeps a copy of each file that it changes. A file that already is
+    as it should be is not changed. The command never edits a file that FreePBX writes. Your own dialplan
+    still has to send callers to cc_bridge: the last lines of the output say how.
 
     \b
     Examples:  cc-bridge setup --dry-run
@@ -129,7 +129,10 @@ def _undo(machine: "Machine", *, yes: bool) -> bool:
 
 
 def _kind(machine: "Machine", pbx: str | None) -> "PbxKind":
-    """Return the given kind of PBX, or the one that the files show. Raises SetupError without Asterisk."""
+    """Return the kind of PBX: `pbx` if it is given, otherwise the kind that the machine's files show.
+
+    Raises SetupError if the machine has no directory /etc/asterisk.
+    """
     from cc_bridge.errors import SetupError
     from cc_bridge.setup.pbx_kind import PbxKind, pbx_kind
 
@@ -158,7 +161,12 @@ def _asked(
 def _plan(
     machine: "Machine", kind: "PbxKind", name: str, queues: tuple[str, ...], *, systemd: bool | None
 ) -> "SetupPlan":
-    """Return the plan for a machine. Without `queues`, it has all queues in Asterisk's files."""
+    """Return the plan of a setup for a machine; `name` is the name of the PBX in cc_bridge.
+
+    The new settings contain the queues in `queues`. If `queues` is empty, they contain all queues that are in
+    Asterisk's files. `systemd` says whether to install the service; None installs it if the machine has
+    systemd.
+    """
     from secrets import token_hex
 
     from cc_bridge.setup.plan import SetupOptions

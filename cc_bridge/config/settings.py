@@ -98,13 +98,17 @@ class Config(BaseSettings):
     def queue_title(self, name: str, language: str = "") -> str:
         """Return a queue's title in a language, or its name if it has no title.
 
-        An empty language means that of the reports.
+        If `language` is empty, the language is that of the option reports.language.
         """
         queue = self.queues.get(name)
         return (queue.title_in(language or self.reports.language) if queue else "") or name
 
     def queue_titles(self, name: str) -> dict[Language, str]:
-        """Return a queue's title in each language, or its name: language -> title."""
+        """Return the title of a queue in each language: language -> title.
+
+        If the title is set in other languages only, the first of them is used. A queue without any title has
+        its name as title in all languages.
+        """
         return {language: self.queue_title(name, language) for language in LANGUAGES}
 
     @field_validator("queue_defaults")
@@ -119,7 +123,7 @@ class Config(BaseSettings):
         """Raise ValueError if retention deletes rows that surveys, callbacks or follow-ups still need.
 
         Without ratings and survey decisions, the time of a caller's last survey or callback would be unknown,
-        and the caller could be asked or called again too soon. The daemon reads the calls of the last days
+        and the caller could be asked or called again too soon. The daemon reads the calls of the last 7 days
         again to open follow-ups for them. If the follow-up of one of these calls were deleted, the daemon
         would open it again.
         """

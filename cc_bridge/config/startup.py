@@ -46,7 +46,10 @@ def secret_faults(config: Config) -> list[str]:
 
 
 def check_digest(config: Config) -> None:
-    """Raise ConfigError if the mail password is unreadable or a package for enabled digests is missing."""
+    """Raise ConfigError if the mail password cannot be read.
+
+    Also raise ConfigError if digests are enabled and a package that they need is not installed.
+    """
     config.digest.smtp_password()
     needed = ["jinja2"] + (["persiantools"] if config.reports.calendar == "persian" else [])
     if config.digest.enabled and not all(map(find_spec, needed)):

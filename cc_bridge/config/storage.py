@@ -22,7 +22,7 @@ _DRIVERS |= {"postgresql+psycopg": _DRIVERS["postgresql"], "mariadb+pymysql": _D
 
 
 def _check_url(url: str) -> None:
-    """Raise ValueError for a database URL that can never work."""
+    """Raise ValueError for a database URL with an unsupported scheme, or a SQLite URL without a full path."""
     scheme, separator, rest = url.partition("://")
     database, _, _ = scheme.partition("+")
     if separator and scheme in _OTHER_NAMES:

@@ -24,7 +24,10 @@ def load_surveys(config: Config) -> tuple[SurveyLibrary, Sounds]:
 
 
 def unknown_surveys(config: Config) -> list[str]:
-    """Return the faults of the survey files, or one line for each queue whose survey does not exist."""
+    """Return one line for each queue whose survey does not exist.
+
+    If the survey files cannot be loaded, return the lines of that error instead.
+    """
     try:
         surveys, _ = _files(config)
     except CcBridgeError as error:
@@ -57,7 +60,10 @@ def _unknown(config: Config, surveys: SurveyLibrary) -> Iterator[str]:
 
 
 def _used(config: Config) -> dict[str, str]:
-    """Return the id of the survey of each queue with a survey, by the queue's place in the configuration."""
+    """Return the survey id of each configuration section with a survey: section -> survey id.
+
+    A section is `queue_defaults` or that of a queue, such as `queues.sales`.
+    """
     queues = {f"queues.{name}": queue for name, queue in config.queues.items()}
     queues = {"queue_defaults": config.queue_defaults, **queues}
     return {place: queue.survey for place, queue in queues.items() if queue.survey}

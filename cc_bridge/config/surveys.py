@@ -13,7 +13,8 @@ __all__ = ["SurveyConfig"]
 class SurveyConfig(Section):
     """Survey files, recordings of comments, and the limit of simultaneous surveys.
 
-    The limit, `max_load_ratio`, is a share of agi.max_callers. Above it, no further caller is invited.
+    The limit, `max_load_ratio`, is a share of agi.max_callers. While the FastAGI server handles this share of
+    calls or more, no further caller is invited.
     """
 
     enabled: bool = True

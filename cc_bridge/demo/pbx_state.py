@@ -1,6 +1,6 @@
 """The state of the simulated PBX: its channels, queue entries and queue members. Pure.
 
-The answers to QueueStatus and CoreShowChannels are made from this state. A daemon may log in at any moment,
+The responses to QueueStatus and CoreShowChannels are made from this state. A daemon may log in at any moment,
 so each played event updates the state, even while no client is logged in.
 """
 

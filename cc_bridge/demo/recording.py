@@ -4,9 +4,9 @@ One repetition is a take. Each take has new ids and times, replaced consistently
 therefore sees new calls in each take.
 
 A take starts `period` seconds after the previous one. The period is long enough that no queue member is in
-calls of two takes at the same time, and that each queue is empty before the next take uses it. The period is
-shorter than the recording, because callers may still be in a survey after they left the queue. The end of a
-take therefore overlaps with the start of the next one.
+calls of two takes at the same time, and that each queue is empty before the next take uses it. At the end of
+a take, some callers are still in a survey, but they no longer occupy a queue or a member. So the next take
+starts before the previous one has ended.
 """
 
 import re

@@ -68,7 +68,10 @@ The demo uses only this machine and deletes its files at the end. Ctrl-C ends it
 
 
 class _Config(Config):
-    """A configuration that ignores environment variables: no simulated call may reach a real database."""
+    """A configuration that ignores environment variables.
+
+    They may name a real database, into which the demo must not write its simulated calls.
+    """
 
     @classmethod
     def settings_customise_sources(

@@ -98,7 +98,11 @@ def check(
 
 
 def _answered(config: Config, seen: str, answer: AgiAnswer, holder: PortHolder | None) -> CheckResult:
-    """Return the result for an address at which a server answered; `holder` is None if it is unknown."""
+    """Return the result for an address at which a server answered.
+
+    `seen` is the value of CCB_AGI for the result's text. `holder` is the program that listens on the port of
+    this machine; None if it is unknown.
+    """
     if answer.pbx == config.pbx.name:
         return ok(_NAME, f"{seen}: this daemon answers")
     if answer.pbx is not None:
@@ -113,7 +117,10 @@ def _answered(config: Config, seen: str, answer: AgiAnswer, holder: PortHolder |
 
 
 def _compared(config: Config, seen: str, host: str, port: int) -> CheckResult:
-    """Return the result for an address at which no server answered, by comparing it with [agi]."""
+    """Return the result for an address at which no server answered, by comparing it with [agi].
+
+    `host` and `port` are the address. `seen` is the value of CCB_AGI for the result's text.
+    """
     ours = f"{config.agi.host}:{config.agi.port}"
     advice = _advice(config)
     if port != config.agi.port:

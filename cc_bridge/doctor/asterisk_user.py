@@ -41,7 +41,11 @@ class AsteriskUser:
         return all(self._may(folder, stat.S_IXOTH) for folder in folders)
 
     def _may(self, path: Path, bits: int) -> bool:
-        """Return whether the permissions of a file give this user all of `bits`, a mask for other users."""
+        """Return whether the permissions of a file give this user all rights in `bits`.
+
+        `bits` has the form of the rights for others, such as S_IROTH, even if this user owns the file or is
+        in its group.
+        """
         if self.uid == _ROOT:
             return True
         found = path.stat()

@@ -95,5 +95,9 @@ def exit_code(results: Iterable[CheckResult]) -> int:
 
 
 def _plain(text: str) -> str:
-    """Return the text with a space for each unprintable character, except the joiners inside of words."""
+    """Return the text with a space for each unprintable character.
+
+    Two unprintable characters stay: the zero-width joiner and the zero-width non-joiner, which are parts of
+    words in Persian and other scripts.
+    """
     return "".join(c if c.isprintable() or c in _JOINERS else " " for c in text)

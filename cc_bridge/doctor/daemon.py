@@ -1,8 +1,8 @@
 """Checks of the daemon on this machine: is it running and ready, and does it own the FastAGI port.
 
 The checks block. They read /proc/net to see whether a program listens on the FastAGI port. They open no test
-connection, because the daemon would count it as a call with a bad header. They do not bind the port either,
-because this could prevent a starting daemon from listening.
+connection, because the daemon would count it as a FastAGI request with a bad header. They do not bind the
+port either, because this could prevent a starting daemon from listening.
 """
 
 import json

@@ -30,7 +30,11 @@ _LINES = {
 
 
 def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
-    """Yield the results for needed events, unneeded events, and timestamps."""
+    """Yield the results of three checks of the AMI events that Asterisk sends.
+
+    The checks are: the needed events arrive, the unneeded events are filtered out, and the events have
+    timestamps.
+    """
     username = config.ami.username
     section = in_user_section(username, freepbx=snapshot.freepbx)
     lines = f"the eventfilter lines of {_USER_FILE} (from line {_first_filter()})"

@@ -68,8 +68,9 @@ def _empty(queues: Mapping[str, QueueState]) -> CheckResult:
 def _interfaces(config: Config, queues: Mapping[str, QueueState], *, freepbx: bool) -> Iterator[CheckResult]:
     """Yield the results of the check that queues with a survey have setinterfacevar in queues.conf.
 
-    Without this setting and without an AMI connection, the daemon does not know the rated agent. Queues
-    whose settings are not visible have a result of their own.
+    Without this setting and without an AMI connection, the daemon does not know the rated agent. One result
+    names the queues without the setting, and another the queues whose settings are not visible. If there are
+    no such queues, the only result has the level ok.
     """
     name = "queues.interface"
     with_survey = [each for each in queues if config.queue(each).survey and config.survey.enabled]

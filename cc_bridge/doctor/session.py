@@ -3,9 +3,9 @@
 `take_snapshot` reads the state of the PBX into a `ManagerSnapshot`. It uses read-only actions.
 
 One action makes a test event: Getvar evaluates the dialplan function SET, which sets a variable on a
-temporary channel (Asterisk 16.28 and 22.10) and causes the event VarSet. The privilege `reporting` is enough.
-A running daemon receives the event too and ignores it because of the variable's name. Note: Getvar of a
-function that is not loaded returns an empty value, not an error.
+temporary channel and so causes the event VarSet. This was tested with Asterisk 16.28 and 22.10. The privilege
+`reporting` is enough. A running daemon receives the event too, but ignores a variable with this name. Note:
+Getvar of a function that is not loaded returns an empty value, not an error.
 """
 
 import re
@@ -123,14 +123,17 @@ class ManagerSession:
         self._clock = clock
 
     async def ask(self, action: str, **headers: str) -> Mapping[str, Any] | None:
-        """Return the headers of the response to an action; None if Asterisk refuses the action."""
+        """Send an AMI action, and return the headers of its response; None if Asterisk refuses the action."""
         try:
             return (await self.client.action(action, **headers)).headers
         except AmiRefused:
             return None
 
     async def items(self, action: str, **headers: str) -> list[Event] | None:
-        """Return the events of the list that answers an action; None if Asterisk refuses the action."""
+        """Send an AMI action whose response is a list, and return the events of the list.
+
+        The result is None if Asterisk refuses the action.
+        """
         items: list[Event] = []
         try:
             await self.client.list_items(action, items.append, **headers)
@@ -147,7 +150,10 @@ class ManagerSession:
         return None if answer is None else str(answer.get("Value", ""))
 
     async def heard(self, wanted: Callable[[Any], bool], seconds: float = _WAIT_SECONDS) -> Any | None:
-        """Return the first event that `wanted` accepts; None if none arrives within `seconds`."""
+        """Return the first event that `wanted` accepts; None if none arrives within `seconds`.
+
+        Events that arrived earlier in this session count too.
+        """
         for _ in range(round(seconds / _POLL_SECONDS)):
             if found := next(filter(wanted, self.events), None):
                 return found

@@ -1,7 +1,7 @@
 """Check of one sound file: would Asterisk play it.
 
-Asterisk plays `.wav` files of 8000 Hz, mono, 16 bit, and refuses all others. A `.gsm` file consists of frames
-of 33 bytes. Of other formats only the size is checked.
+Asterisk plays `.wav` files of 8000 Hz and `.wav16` files of 16000 Hz, both mono and 16 bit, and refuses
+others. A `.gsm` file consists of frames of 33 bytes. A file of another format must only not be empty.
 """
 
 import struct
@@ -49,7 +49,11 @@ def _content_fault(file: Path) -> str:
 
 
 def _wav_fault(head: bytes, size: int, rate: int) -> str:
-    """Return the fault of a WAV file; `head` has its first bytes, `size` is its length in bytes."""
+    """Return the fault of a WAV file; empty if there is none.
+
+    `head` has the file's first bytes, and `size` is its length in bytes. `rate` is the sampling rate in Hz
+    that the file must have.
+    """
     if len(head) < _RIFF_HEAD + _CHUNK_HEAD:
         return "truncated"
     if head[:4] != b"RIFF" or head[8:12] != b"WAVE":

@@ -1,7 +1,8 @@
 """Checks of the files that surveys need on the PBX: prompts, and the directory of spoken comments.
 
-Asterisk searches a prompt in `sounds/<language>/<file>.<format>`, then in `sounds/<file>.<format>`. The files
-must be accessible on this machine: the PBX is this machine, or the option `--sounds` gives its directory.
+Asterisk searches a prompt in `sounds/<language>/<file>.<format>`, then in `sounds/<file>.<format>`. The
+doctor must be able to read these files on this machine. So the PBX must be this machine, or the option
+`--sounds` must give a directory with the PBX's sound files.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,9 @@ __all__ = ["check"]
 
 
 def check(config: Config, folder: Path | None, data_folder: str | None) -> Iterator[CheckResult]:
-    """Yield a result for the prompts of each used survey and language, and one for the recordings.
+    """Yield one result for each used survey in each of its languages: can Asterisk play the prompts.
+
+    If a survey records spoken comments, also yield a result for the directory in which they are stored.
 
     `folder` is the sounds directory of the option --sounds. Without this option, the directory `sounds` in
     the PBX's `data_folder` is used. `data_folder` is None if the PBX is not this machine.

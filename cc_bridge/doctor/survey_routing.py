@@ -31,10 +31,11 @@ _ADVICE = (
 
 
 def check(config: Config) -> Iterator[CheckResult]:
-    """Yield a warning or failure for each queue whose latest answered callers did not reach the survey.
+    """Yield a result for each queue with a survey that some of its latest answered callers did not reach.
 
-    Yield one good result if there is no such queue, and nothing if surveys are disabled or the database
-    cannot be read.
+    It is a warning, or a failure if none of at least three callers reached the survey. Yield one result with
+    the level ok if there is no such queue. Yield nothing if surveys are disabled or the database cannot be
+    read.
     """
     if not config.survey.enabled:
         return
@@ -61,7 +62,11 @@ def check(config: Config) -> Iterator[CheckResult]:
 
 
 def _fault(config: Config, queue: str, routing: QueueRouting) -> CheckResult:
-    """Return the result for a queue of whose latest callers at least one was not routed."""
+    """Return the result for a queue with answered callers that the dialplan did not send to the survey.
+
+    The result is a failure if none of the queue's latest callers, at least three, was sent to the survey.
+    Otherwise it is a warning. `routing` has the numbers of these callers.
+    """
     last = datetime.fromtimestamp(routing.last_at, config.general.zone)
     seen = (
         f"{queue}: {routing.not_routed} of the last {routing.callers} answered callers did not come through"

@@ -65,11 +65,12 @@ def _read(name: str, pbx: str, values: Values) -> Metric:
 
 
 class QueueCollector(Collector):
-    """Collects each queue's title and three figures, two about callers who hang up before the agent does.
+    """Collects each queue's title, its service level threshold, and two figures about hang-ups of callers.
 
-    The first figure is the queue's service level threshold. The second is the share of callers who hung up
-    first, among the callers who were invited to a survey or would have been. The third is the number of
-    agents whose callers hang up first unusually often. No metric names these agents; the reports do.
+    The first figure is the share of callers who hung up before the agent did. It is computed from the callers
+    who were invited to a survey, and those who were not invited only because they hung up first. The second
+    is the number of agents whose callers hang up first unusually often. No metric names these agents; the
+    reports do.
     """
 
     def __init__(

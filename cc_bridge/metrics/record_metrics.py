@@ -129,9 +129,8 @@ class RecordMetrics:
     ) -> None:
         """Create the series of a queue with the value 0, including the series for its survey questions.
 
-        `threshold` is the queue's service level threshold in seconds. Without a `title`, the queue has its
-        name as title. A series with an agent as label is not
-        created here; the agent's first talk creates it.
+        `threshold` is the queue's service level threshold in seconds. If `title` is empty, the queue's name
+        is its title. A series with an agent as label is not created here; the agent's first talk creates it.
         """
         self._thresholds[queue] = threshold
         self._titles[queue] = title or queue

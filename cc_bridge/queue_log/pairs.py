@@ -24,8 +24,9 @@ def pairs(
 ) -> Iterator[tuple[LoggedVisit | None, QueueVisit | None]]:
     """Yield a pair (logged, recorded) for each visit, with None if queue_log or the records lack the visit.
 
-    Visits are paired by channel and queue first, then by call and queue. With `clock_steps` the PBX's clock
-    was set: the two sides may date a visit of that moment by different times.
+    Visits are paired by channel and queue first, then by call and queue. Set `clock_steps` if the PBX's clock
+    was set during the compared time. queue_log and the records may then have different times for one visit,
+    so visits of the same channel and queue can be paired even if their times do not overlap.
     """
     calls = {}
     theirs: dict[tuple[str, str], list[LoggedVisit]] = {}
@@ -55,10 +56,10 @@ def _nearest(
 ) -> Iterator[tuple[LoggedVisit | None, QueueVisit | None]]:
     """Yield the pairs of one caller's visits in one queue, then the visits that have no pair.
 
-    `theirs` has the visits in queue_log and `ours` the recorded visits. The visits are paired in their order
-    if both have the same number of visits, and if the two visits of each pair overlap. With `in_order` they
-    need not overlap. Otherwise, only overlapping visits are paired; the pairs with the nearest starts are
-    made first.
+    `theirs` has the visits in queue_log and `ours` the recorded visits. If both have the same number of
+    visits, and the two visits of each pair would overlap, the visits are paired in their order. With
+    `in_order`, the same number is enough. In all other cases only visits that overlap are paired, starting
+    with the pair whose starts are nearest.
     """
     unpaired_theirs = sorted(theirs, key=lambda visit: visit.entered_at)
     unpaired_ours = sorted(ours, key=lambda visit: visit.entered_at)
@@ -91,8 +92,9 @@ def _touch(one: LoggedVisit, other: QueueVisit) -> bool:
 def talks_of(visits: Iterable[QueueVisit], talks: Iterable[Talk]) -> dict[int, Talk]:
     """Return the talk that followed each answered visit. The keys of the result are `id(visit)`.
 
-    A visit without a talk is not in the result. If the PBX's clock was set back during a talk, the talk is
-    dated before its visit.
+    A visit without a talk is not in the result. Note: if the PBX's clock was set back during a talk, the talk
+    is dated before its visit. So a talk that was not fully observed may also belong to a later visit, if this
+    visit has no other talk.
     """
     answered: dict[tuple[str, str], list[QueueVisit]] = {}
     for visit in visits:

@@ -315,9 +315,10 @@ def _consultation(
 ) -> DifferenceReason | None:
     """Return CONSULTATION if an agent entered the queue to consult a colleague about the customer.
 
-    The customer is connected to the colleague later than the colleague answered, or never. `talk` is the
-    customer's talk with the colleague; None if there was none. Then one of `others` shows the consultation:
-    it lasted from before the colleague's answer until after the end in queue_log.
+    Otherwise return None. In queue_log the talk starts when the colleague answers. The customer is connected
+    to the colleague later, or never. `talk` is the customer's talk with the colleague; None if there was
+    none. Then one of the call's other talks (`others`) must show the consultation: it lasted from before the
+    colleague answered until after the end of the talk in queue_log (`theirs`).
     """
     if theirs.ended_at is None:
         return None
@@ -341,7 +342,9 @@ def _of_talk(
 ) -> _Found:
     """Yield the differences between queue_log and the records about the talk of an answered visit.
 
-    `consulted` is the reason why queue_log's talk starts earlier; None if it does not.
+    `theirs` is the visit in queue_log. `talk` is its recorded talk; None if there is none. `consulted` is
+    CONSULTATION if queue_log's talk starts before the recorded talk because of a consultation, otherwise
+    None. `log` and `we` are the whole queue_log and all records, which show the reason of a difference.
     """
     answered_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
     logged = f"{theirs.talk_seconds:.0f} s, {theirs.end}"

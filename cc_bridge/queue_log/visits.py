@@ -297,9 +297,10 @@ class QueueLogVisits:
         """Return the waiting visit whose end a line reports, although the line has a different channel.
 
         An example is an agent who enters a second queue on a second line and completes the transfer. The
-        ENTERQUEUE line has the agent's channel and number, and the later lines have the customer's. The visit
-        is found by its queue, entry time and position. It gets the customer's channel and number, and no
-        longer waits. `said` is the wait time in the line, in seconds. The result is None if no visit fits.
+        ENTERQUEUE line has the agent's channel and telephone number, and the later lines have the customer's.
+        The visit is found by its queue, its entry time and its position in the queue. It gets the customer's
+        channel and telephone number, and no longer waits. `said` is the wait time in the line, in seconds.
+        The result is None if no visit fits.
         """
         entered_at = line.at - (said or 0)
         if said is None or said < 0 or self._since is None or entered_at < self._since:
@@ -352,7 +353,7 @@ def _refused(line: QueueLogLine) -> LoggedVisit:
 
 
 def _caller(line: QueueLogLine) -> tuple[str, int, str]:
-    """Return number, position and name of the caller in an ENTERQUEUE line.
+    """Return telephone number, position in the queue and name of the caller in an ENTERQUEUE line.
 
     The fields are url, number, position and, in some versions, name. Only the number can contain a `|`,
     because Asterisk removes it from the name. The position is therefore the last field or the one before it.

@@ -161,7 +161,7 @@ def _unit(row: ReportRow) -> Unit:
 
 
 def _figure(unit: Unit, cell: Cell) -> dict[str, Any]:
-    """Return a figure as JSON fields: its value, its unit, its 95 % interval and n.
+    """Return a figure as JSON fields: its value, its unit, its 95 % confidence interval and n.
 
     n is the number of calls or answers from which the figure is computed. If n is too small for the figure to
     be shown, the value and the interval are null.

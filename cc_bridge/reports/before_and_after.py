@@ -1,7 +1,7 @@
 """Report `change`: service measures and survey scores before and after the day of a change. Pure.
 
-Each measure has a 95 % interval for the days before and another for the days after. A difference is
-highlighted only if these two intervals do not overlap. With many measures, chance alone makes some of them
+Each measure has a 95 % confidence interval for the days before and another for the days after. A difference
+is highlighted only if these two intervals do not overlap. With many measures, chance alone makes some of them
 differ. So both intervals are first widened: the more measures the report has, the wider they are (Bonferroni
 correction).
 

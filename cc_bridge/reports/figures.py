@@ -35,7 +35,7 @@ _NORMAL = NormalDist()
 
 
 class KeyKind(StrEnum):
-    """The format in which a report shows the keys of its rows in a key column that has no Dimension.
+    """The format of row keys in a key column of a report, if the keys are not values of a Dimension.
 
     WORD: each key is the name of a word in texts.toml, and the word is shown in the reader's language. TEXT:
     each key is shown unchanged.
@@ -151,16 +151,16 @@ def count(value: float) -> Figure:
 
 
 def ratio(part: float, whole: float, n: int | None = None) -> Cell:
-    """Return `part` of `whole` in per cent, without an interval; None if `whole` is 0.
+    """Return `part` of `whole` in per cent, without a confidence interval; None if `whole` is 0.
 
-    Use it for a share that needs no interval, such as a share of time. `n`, if given, is the sample size of
-    the figure.
+    Use it for a share that needs no confidence interval, such as a share of time. `n`, if given, is the
+    sample size of the figure.
     """
     return Figure(100 * part / whole, n) if whole else None
 
 
 def share(part: int, n: int, minimum: int = MINIMUM, z: float | None = None) -> Cell:
-    """Return `part` of `n` in per cent, with Wilson's interval; None if `n` is 0.
+    """Return `part` of `n` in per cent, with Wilson's confidence interval; None if `n` is 0.
 
     The interval has 95 % confidence. `z`, a quantile of the normal distribution, sets another confidence. If
     `n` is less than `minimum`, the figure is shown as "too few".
@@ -172,7 +172,7 @@ def share(part: int, n: int, minimum: int = MINIMUM, z: float | None = None) -> 
 
 
 def mean(total: float, squares: float, n: int, minimum: int = MINIMUM) -> Cell:
-    """Return the mean of `n` values with its 95 % interval by Student's t; None if `n` is 0.
+    """Return the mean of `n` values with its 95 % confidence interval by Student's t; None if `n` is 0.
 
     `total` is the sum of the values, `squares` the sum of their squares. The mean of one value has no
     interval. If `n` is less than `minimum`, the figure is shown as "too few".

@@ -82,7 +82,7 @@ class _Handled:
     """The talks of one report row: their number, and the sum of their handling times in seconds.
 
     The handling time of a talk is its talk time and wrap-up. The object also has the sum of the squared
-    handling times, from which the interval of the mean is computed.
+    handling times, from which the confidence interval of the mean is computed.
     """
 
     def __init__(self) -> None:

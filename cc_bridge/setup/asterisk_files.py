@@ -1,4 +1,4 @@
-"""The files of a plain Asterisk that cc_bridge adds or extends. Pure."""
+"""The files that cc_bridge adds or extends on an Asterisk without FreePBX or Issabel. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -15,10 +15,11 @@ _NEW_GENERAL = ("[general]", "enabled = yes", "port = 5038", "bindaddr = 127.0.0
 
 
 def asterisk_files(manager_user: bytes, dialplan: bytes, group: str, read: ReadFile) -> Iterator[PlannedFile]:
-    """Yield the manager user, the dialplan, and the lines that include them.
+    """Yield the manager user's file, the dialplan file, and the Asterisk files that must include them.
 
-    `manager_user` is the content of the manager user's file, with its secret. `group` is the group of
-    Asterisk, which must be able to read all files.
+    `manager_user` and `dialplan` are the contents of the first two files; `manager_user` has the secret.
+    `group` is the group of Asterisk, which must be able to read all files. `read` returns the content of a
+    file of the machine.
     """
     user = f"{_ETC}/manager.d/cc_bridge.conf"
     yield PlannedFile(user, manager_user, 0o640, group=group, secret=True, keep_other=True)
@@ -31,13 +32,21 @@ def asterisk_files(manager_user: bytes, dialplan: bytes, group: str, read: ReadF
 
 
 def block_file(path: str, lines: list[str], group: str, read: ReadFile, owner: str = "root") -> PlannedFile:
-    """Return a file of others with `lines` as the block of cc_bridge at its end."""
+    """Return the plan for a file that is not cc_bridge's own: its present text with `lines` at the end.
+
+    Comments mark the added lines. Lines that an earlier setup added are replaced. `read` returns the present
+    content of the file.
+    """
     content = with_block(text_of(read(path)), lines).encode("utf-8", "surrogateescape")
     return PlannedFile(path, content, 0o640, owner, group, block=True)
 
 
 def _manager_lines(text: str) -> Iterator[str]:
-    """Yield the lines that manager.conf lacks: enabled, timestampevents, and the include of manager.d."""
+    """Yield the lines that setup must add to manager.conf; `text` is the present text of this file.
+
+    They set `enabled` and `timestampevents` to yes, and include cc_bridge's file in manager.d. A line that
+    has its effect already is left out.
+    """
     rest = without_block(text)
     general = re.search(r"^\[general\][^\n]*\n(.*?)(?=^\[|\Z)", rest, re.MULTILINE | re.DOTALL)
     if general is None:
@@ -52,6 +61,9 @@ def _manager_lines(text: str) -> Iterator[str]:
 
 
 def _is_on(section: str, key: str) -> bool:
-    """Return whether the last line of a section that sets `key` sets it to yes."""
+    """Return whether `key` is set to yes in the text of a section.
+
+    If the section sets it several times, the last one counts.
+    """
     values = re.findall(rf"^[ \t]*{key}[ \t]*=>?[ \t]*(\w+)", section, re.MULTILINE)
     return bool(values) and values[-1].lower() in {"yes", "true", "y", "t", "1", "on"}

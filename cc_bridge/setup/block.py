@@ -1,6 +1,7 @@
-"""The lines of cc_bridge in a configuration file that also has lines of others. Pure.
+"""The lines that `cc-bridge setup` adds to a configuration file with lines of other authors. Pure.
 
-A comment is in front of the lines and one after them, so that a later run replaces or removes no other line.
+These lines are called the block of cc_bridge. They are written between two comments. So a later setup finds
+them and replaces or removes no other line.
 """
 
 import re
@@ -14,21 +15,25 @@ _BLOCK = re.compile(rf"\n?^{re.escape(_START)}$.*?^{re.escape(_END)}$\n?", re.MU
 
 
 def with_block(text: str, lines: Sequence[str]) -> str:
-    """Return the text of a file with `lines` as its only block of cc_bridge, at the end."""
+    """Return the text of a file with `lines` between cc_bridge's two comments at the end.
+
+    If the text already has lines between these comments, they are removed first.
+    """
     rest = without_block(text)
     separator = "\n" if not rest or rest.endswith("\n") else "\n\n"
     return "\n".join([f"{rest}{separator}{_START}", *lines, _END, ""]).removeprefix("" if rest else "\n")
 
 
 def without_block(text: str) -> str:
-    """Return the text of a file without the block of cc_bridge."""
+    """Return the text of a file without cc_bridge's two comments and the lines between them."""
     return _BLOCK.sub("", text)
 
 
 def includes(text: str, file: str) -> bool:
-    """Return whether a configuration file of Asterisk includes `file`, outside of the block of cc_bridge.
+    """Return whether the text of an Asterisk configuration file has an #include of `file`.
 
-    A pattern such as `manager.d/*.conf` counts, if `file` is that same pattern.
+    An #include that `cc-bridge setup` itself added does not count. `file` can be a pattern such as
+    `manager.d/*.conf`. It must then be written in the same way in the #include.
     """
     found = re.findall(r'^[ \t]*#(?:try)?include[ \t]+["<]?([^">;\n]+)', without_block(text), re.MULTILINE)
     return any(each.strip().removeprefix("/etc/asterisk/") == file for each in found)

@@ -1,4 +1,4 @@
-"""Comparison of a setup's plan with the files of the machine, its application, and its undo.
+"""The run and the undo of a setup: which files of the machine differ from the plan, and how they are changed.
 
 A file that already is as planned is not touched, so that a second setup changes nothing.
 """
@@ -29,7 +29,7 @@ class FileAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """The action of a setup on one file; `before` is None if the file does not exist."""
+    """The action of a setup on one file; `before` is its present state, None if it does not exist."""
 
     action: FileAction
     file: PlannedFile
@@ -37,7 +37,11 @@ class FileChange:
 
 
 def changes(plan: SetupPlan, machine: Machine, record: SetupRecord) -> Iterator[FileChange]:
-    """Yield the action of the setup on each file of the plan."""
+    """Yield the action of the setup on each file of the plan.
+
+    A file that the plan marks with `keep_other` stays as it is (KEEP), unless a setup wrote it and no one has
+    changed it since. `record` has the files that setups wrote.
+    """
     for file in plan.files:
         before = machine.state(file.path)
         if before is None:
@@ -52,9 +56,10 @@ def changes(plan: SetupPlan, machine: Machine, record: SetupRecord) -> Iterator[
 
 
 def apply(plan: SetupPlan, machine: Machine, report: Report) -> bool:
-    """Carry out a plan. Return whether all commands succeeded.
+    """Write the files of a plan and run its commands. Return whether all commands succeeded.
 
-    On another machine than this one, the commands are printed instead. Raises SetupError or OSError.
+    If `machine` is not the machine that runs this program, the commands are only printed. Raises SetupError
+    or OSError.
     """
     record = SetupRecord.load(machine)
     succeeded = _run(plan.before, machine, report)
@@ -74,10 +79,11 @@ def apply(plan: SetupPlan, machine: Machine, report: Report) -> bool:
 
 
 def undo(machine: Machine, report: Report) -> bool:
-    """Bring back the state before the first setup. Return whether nothing remains.
+    """Bring back the state before the first setup. Return whether everything was undone.
 
-    A file that was changed after the setup keeps these changes: a block of cc_bridge is removed from it, any
-    other file stays and is reported. Raises SetupError or OSError.
+    A file that was changed after the setup is not overwritten. If setup had added lines at its end, these
+    lines are removed. If setup had created or replaced the whole file, the file stays as it is, this is
+    reported, and the result is False. Raises SetupError or OSError.
     """
     record = SetupRecord.load(machine)
     if not record.files:
@@ -95,12 +101,18 @@ def undo(machine: Machine, report: Report) -> bool:
 
 
 def _is_ours(record: SetupRecord, path: str, before: FileState) -> bool:
-    """Return whether the last setup wrote a file, and no one has changed it since."""
+    """Return whether the last setup wrote a file, and no one has changed it since.
+
+    `record` has the files that setups wrote. `before` is the present state of the file.
+    """
     return path in record.files and record.files[path].written == digest(before.content)
 
 
 def _write(change: FileChange, machine: Machine, record: SetupRecord) -> None:
-    """Write a file of the plan; in an existing file of others, its permissions and owners stay."""
+    """Write a file of the plan, and note it in `record` first.
+
+    If only lines at the end of an existing file are added, the file keeps its permissions and owners.
+    """
     file, before = change.file, change.before
     for folder in machine.make_folders(file.path):
         record.folders.append(folder)
@@ -113,7 +125,10 @@ def _write(change: FileChange, machine: Machine, record: SetupRecord) -> None:
 
 
 def _restore(path: str, machine: Machine, record: SetupRecord, report: Report) -> bool:
-    """Bring back one file, and report it. Return False if the file was changed since and stays as it is."""
+    """Bring back one file as it was before the first setup, and report it.
+
+    Return False if the file was changed after the setup and therefore stays as it is.
+    """
     noted, now = record.files[path], machine.state(path)
     backup = machine.read(noted.backup) if noted.backup else None
     if now is None:

@@ -24,10 +24,12 @@ _CHOWN = f"{_ETC}/freepbx_chown.conf"
 def freepbx_files(
     manager_user: bytes, dialplan: bytes, freepbx_dialplan: bytes, queues: Sequence[str], read: ReadFile
 ) -> Iterator[PlannedFile]:
-    """Yield the manager user, the queue settings, the dialplans, and the lines that include them.
+    """Yield the files of cc_bridge for FreePBX, and the administrator's files that must include them.
 
-    `manager_user` is the content of the manager user's file, with its secret. `queues` are numbers of queues
-    that exist in FreePBX: Asterisk loads no queue at all from a file that extends a missing one.
+    `manager_user`, `dialplan` and `freepbx_dialplan` are the contents of three of the files; `manager_user`
+    has the secret. `read` returns the content of a file of the machine. `queues` are the numbers of the
+    queues that get cc_bridge's queue settings. They must exist in FreePBX: if a file extends a missing queue,
+    Asterisk loads no queue at all from it.
     """
     user = f"{_ETC}/{_MANAGER}"
     yield PlannedFile(user, manager_user, 0o640, _USER, _USER, secret=True, keep_other=True)
@@ -50,9 +52,11 @@ def freepbx_files(
 
 
 def _kept_closed(read: ReadFile) -> Iterator[PlannedFile]:
-    """Yield the file by which `fwconsole chown` leaves the manager user's secret closed to other users.
+    """Yield FreePBX's file for `fwconsole chown`, with a section [custom] that protects the secret.
 
-    Yield nothing if the administrator's file already has this section: a section may occur only once.
+    Without this section, `fwconsole chown` would let other users read the file with the manager user's
+    secret. Yield nothing if the administrator's file already has a section [custom], because the section may
+    occur only once.
     """
     text = without_block(text_of(read(_CHOWN)))
     if not re.search(r"^\[custom\]", text, re.MULTILINE):
@@ -61,6 +65,9 @@ def _kept_closed(read: ReadFile) -> Iterator[PlannedFile]:
 
 
 def _included(custom: str, lines: list[str], file: str, read: ReadFile) -> Iterator[PlannedFile]:
-    """Yield a file of the administrator with the block of cc_bridge, unless it already includes `file`."""
+    """Yield the administrator's file `custom` with `lines` added at the end, which include `file`.
+
+    Yield nothing if `custom` already includes `file`. `read` returns the content of a file of the machine.
+    """
     if not includes(text_of(read(f"{_ETC}/{custom}")), file):
         yield block_file(f"{_ETC}/{custom}", lines, _USER, read, owner=_USER)

@@ -1,6 +1,7 @@
 """The files of a machine below a root directory: `/` for this machine, another one for an image or a test.
 
-Links are followed within the root directory, as they would be on the machine whose root it is.
+A symbolic link is followed within the root directory: its target is taken relative to this directory, not to
+that of the machine on which the program runs.
 """
 
 import grp
@@ -40,12 +41,18 @@ class Machine:
 
     @property
     def is_this(self) -> bool:
-        """Whether the machine is the one that runs this program. Commands and owners apply only then."""
+        """Whether the machine is the one that runs this program.
+
+        On another machine, setup runs no commands, and the files belong to the user who runs this program.
+        """
         return self.root == Path("/")
 
     @property
     def has_systemd(self) -> bool:
-        """Whether systemd runs this machine, in a release that the shipped unit needs."""
+        """Whether systemd 250 or later runs this machine; the shipped unit needs this version.
+
+        False if the machine is not the one that runs this program.
+        """
         if not self.is_this or not Path("/run/systemd/system").is_dir():
             return False
         done = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, check=False)  # noqa: S607
@@ -108,9 +115,9 @@ class Machine:
             return
 
     def owners(self, owner: str, group: str) -> tuple[int, int]:
-        """Return the numbers of a user and a group; of the current user if the machine is not this one.
+        """Return the user id of `owner` and the group id of `group`. Raises SetupError for an unknown name.
 
-        Raises SetupError for an unknown name.
+        If the machine is not the one that runs this program, return the ids of the user who runs it.
         """
         if not self.is_this:
             return os.geteuid(), os.getegid()
@@ -132,9 +139,9 @@ class Machine:
         )
 
     def place(self, path: str) -> Path:
-        """Return where a file of the machine is, with the links on the way resolved.
+        """Return the path of a machine's file below `root`; the symbolic links in the path are resolved.
 
-        Raises SetupError for a circle of links.
+        Raises SetupError if the links form a circle.
         """
         place, waiting, links = self.root, list(PurePosixPath(path).parts[1:]), 0
         while waiting:

@@ -1,4 +1,4 @@
-"""The plan of a setup: the files with their content and permissions, and the commands around them. Pure.
+"""The plan of a setup: files with their content and permissions, and commands before and after them. Pure.
 
 A plan states what the machine has after the setup, not what changes. `changes.py` compares it with the files
 of the machine.
@@ -52,7 +52,7 @@ class ShippedFile:
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """A file after the setup. None in `mode`, `owner` and `group` keeps those of an existing file."""
+    """A file as it is after the setup: path, content, permissions and owners."""
 
     path: str
     content: bytes
@@ -77,8 +77,9 @@ class SetupPlan:
 
 
 def text_of(content: bytes | None) -> str:
-    """Return the text of a configuration file, empty if it is missing.
+    """Return the content of a configuration file as text; an empty text for None, a file that is missing.
 
-    Bytes that are no UTF-8 survive the way back with `encode("utf-8", "surrogateescape")`.
+    Encode the text with `encode("utf-8", "surrogateescape")` to get the same bytes again, even if they are
+    not valid UTF-8.
     """
     return "" if content is None else content.decode("utf-8", "surrogateescape")

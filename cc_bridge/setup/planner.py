@@ -1,4 +1,7 @@
-"""The making of a setup's plan for one machine. Pure: a function reads the machine's files."""
+"""The planner of a setup, which makes the plan for one machine.
+
+Pure: it reads the machine's files only through a function that it is given.
+"""
 
 import re
 import tomllib
@@ -34,10 +37,10 @@ _SOUNDS = "dialplans/sounds/"
 
 
 def make_plan(options: SetupOptions, shipped: Sequence[ShippedFile], read: ReadFile) -> SetupPlan:
-    """Return the plan for a machine with the files that `read` returns.
+    """Return the plan for a machine; `read` returns the content of a file of the machine.
 
-    `shipped` are the files of cc_bridge that a setup can install. Raises SetupError if the machine's settings
-    or the place of the program cannot be used.
+    `shipped` are the files of cc_bridge that a setup can install. Raises SetupError if the settings on the
+    machine are not usable, or if the service could not run the program cc-bridge in its present directory.
     """
     if options.systemd and str(options.program).startswith(_HIDDEN):
         raise SetupError(
@@ -114,7 +117,10 @@ def _escaped(name: str) -> str:
 
 
 def _prompts(shipped: Sequence[ShippedFile], folder: str) -> Iterator[PlannedFile]:
-    """Yield the prompts; a recording that is already there stays."""
+    """Yield a file for each shipped prompt, in Asterisk's directory of sounds (`folder`).
+
+    A prompt that the administrator has recorded under the same file name is not overwritten.
+    """
     for file in shipped:
         if file.path.startswith(_SOUNDS):
             place = f"{folder}/{file.path.removeprefix(_SOUNDS)}"
@@ -150,7 +156,11 @@ def _reload(*, with_queues: bool) -> list[Command]:
 
 
 def _left(options: SetupOptions, queues: Sequence[str]) -> Iterator[str]:
-    """Yield the steps that remain: callers reach cc_bridge only through the administrator's own dialplan."""
+    """Yield the steps that the administrator must still do by hand after the setup, one text for each.
+
+    The main step sends callers to cc_bridge. Setup cannot do it, because only the administrator's own
+    dialplan reaches the callers.
+    """
     if options.kind is PbxKind.FREEPBX:
         yield (
             "choose a Custom Destination with the target cc-bridge-freepbx-queue,600,1 (your queue instead of"

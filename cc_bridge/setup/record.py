@@ -1,7 +1,7 @@
 """The record of what setups have changed on a machine, with a copy of each file as it was before.
 
-The record survives further setups: the copies are those from before the first one. It is written before the
-files, so that an interrupted setup can be undone too.
+The record survives further setups: the copies are those from before the first one. Each change is recorded
+before the file is written, so that an interrupted setup can be undone too.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ class ChangedFile:
 
 @dataclass
 class SetupRecord:
-    """The files and directories that setups wrote, in order, and the kind of the last setup."""
+    """The files and directories that setups wrote, in order, and the commands that undo the last setup."""
 
     files: dict[str, ChangedFile] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
@@ -67,7 +67,11 @@ class SetupRecord:
     def note(
         self, machine: Machine, path: str, before: FileState | None, written: bytes, *, block: bool
     ) -> None:
-        """Note that a file is about to be written; the first time, with a copy of the file as it was."""
+        """Record that a setup is about to write the content `written` to a file, and save the record.
+
+        The first time, also copy the file as it was: `before`, None if it did not exist. `block` is True if
+        setup only adds lines to the file.
+        """
         if path in self.files:
             self.files[path].written = digest(written)
         elif before is None:
@@ -84,7 +88,7 @@ class SetupRecord:
         self.save(machine)
 
     def remove(self, machine: Machine) -> None:
-        """Remove the record and the copies, except the copies of files that are still listed."""
+        """Remove the record and all copies; keep both if files remain that the undo did not restore."""
         if self.files:
             self.save(machine)
             return

@@ -22,7 +22,7 @@ _DIALPLAN_SECONDS = 1.0
 
 
 class Routing(StrEnum):
-    """Whether an ended call reached the survey, or the reason why this was not to be expected."""
+    """The routing of an ended call: survey requested, not routed, or why no survey request was expected."""
 
     UNOBSERVED = "unobserved"  # a part of the call was not observed
     NOT_ANSWERED = "not_answered"  # the caller talked with no agent of a queue

@@ -42,9 +42,9 @@ def downgrade() -> None:
 
 
 def _replace_on_postgresql() -> None:
-    """Drop the view v_agent_day and create it in its earlier form, with the same comments and privileges.
+    """Replace the view v_agent_day by its form before this migration, with the same comments and privileges.
 
-    CREATE OR REPLACE VIEW cannot remove a column.
+    The view is dropped and created again, because CREATE OR REPLACE VIEW cannot remove a column.
     """
     granted = op.get_bind().execute(sa.text(_PRIVILEGES)).all()
     op.execute("DROP VIEW v_agent_day")
