@@ -1,10 +1,12 @@
 """The difference between the PBX's clock and a steady clock, and the steps of the PBX's clock.
 
-The steady clock is the monotonic clock of this machine, which the daemon's reactor uses. So nothing changes
-if the time of this machine is set. Each answer to a ping contains the PBX's time, and gives two limits for
-the difference: Asterisk wrote the answer after the ping was sent, and before the answer was received. If the
-limits of two answers exclude each other, the PBX's clock was set between these two answers. This is certain
-even if the daemon's process stood still for a minute.
+A step is a change of the PBX's clock that sets it forward or back. The steady clock is the monotonic clock of
+this machine, so nothing changes if the time of this machine is set.
+
+Each answer to a ping contains the PBX's time. Asterisk wrote the answer after the ping was sent, and before
+the answer was received. So each answer gives a smallest and a largest possible difference. If these two
+ranges of two answers do not overlap, the PBX's clock was set between the two answers. This is certain even if
+the daemon's process stood still for a minute.
 """
 
 __all__ = ["PbxClock"]

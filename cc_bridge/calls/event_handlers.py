@@ -126,11 +126,11 @@ class EventHandlers:
         self._state.calls.started(event)
 
     def _attended_transferred(self, event: ev.AttendedTransferred) -> None:
-        """Store an attended transfer, and move a consultation that waits in a queue to the transferee.
+        """Store an attended transfer.
 
-        An agent can transfer a customer while the agent's second line waits in a queue. Asterisk then puts
-        the customer into the place of the second line in the queue. So the open visit and the rings of the
-        second line move to the customer's channel.
+        An agent can call a queue on a second line and transfer the customer before an agent of the queue
+        answers. Asterisk then puts the customer into the place of the second line in the queue. So the open
+        visit and the rings of the second line move to the customer's channel.
         """
         self._state.talks.attended_transferred(event)
         second = event.transferers[1]

@@ -279,10 +279,10 @@ class LocalJoined(NamedTuple):
 
 
 class StatusSet(NamedTuple):
-    """The dialplan reported the status of a caller whose queue or Dial has ended.
+    """The status with which Queue() or Dial() ended for a caller.
 
-    AMI has the report as VarSet QUEUESTATUS or as the dialplan's UserEvent CCQueueExit. The dialplan also
-    sends the UserEvent in an extension that starts a survey; `trigger` is then `extension`.
+    AMI sends the status as VarSet QUEUESTATUS, or as the UserEvent CCQueueExit of the dialplan. An extension
+    that starts a survey without Queue() or Dial() sends the same UserEvent; `trigger` is then `extension`.
     """
 
     at: float

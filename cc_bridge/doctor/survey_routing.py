@@ -31,11 +31,11 @@ _ADVICE = (
 
 
 def check(config: Config) -> Iterator[CheckResult]:
-    """Yield a result for each queue with a survey that some of its latest answered callers did not reach.
+    """Yield a result for each queue whose survey was not reached by some of its latest answered callers.
 
-    It is a warning, or a failure if none of at least three callers reached the survey. Yield one result with
-    the level ok if there is no such queue. Yield nothing if surveys are disabled or the database cannot be
-    read.
+    The result is a warning. It is a failure if there are at least three such callers of the queue and none of
+    them reached the survey. If all callers reached the surveys, yield one result with the level ok. Yield
+    nothing if surveys are disabled or the database cannot be read.
     """
     if not config.survey.enabled:
         return
@@ -62,10 +62,11 @@ def check(config: Config) -> Iterator[CheckResult]:
 
 
 def _fault(config: Config, queue: str, routing: QueueRouting) -> CheckResult:
-    """Return the result for a queue with answered callers that the dialplan did not send to the survey.
+    """Return the result for a queue some of whose answered callers did not reach the survey.
 
-    The result is a failure if none of the queue's latest callers, at least three, was sent to the survey.
-    Otherwise it is a warning. `routing` has the numbers of these callers.
+    `routing` counts the queue's latest answered callers, and those of them who did not reach the survey. The
+    result is a failure if there are at least three callers and none of them reached the survey. Otherwise it
+    is a warning.
     """
     last = datetime.fromtimestamp(routing.last_at, config.general.zone)
     seen = (

@@ -91,9 +91,10 @@ class CallerKeys:
         return hmac.digest(self.secret, digits.encode(), "sha256").hex()[:_HASHED]
 
     def known_by(self, number: str) -> tuple[str, ...]:
-        """Return every key under which a caller may be stored: the current mode's key and the hashed key.
+        """Return every key under which a caller may be stored.
 
-        A caller can have the hashed key after an erasure, or from a time with another mode. An empty key is
+        These are the key in the configured mode (`callers.number_storage`) and the hashed key. A caller can
+        have the hashed key after an erasure, or because another mode was configured earlier. An empty key is
         left out.
         """
         return tuple({key: None for key in (self.key(number), self.hashed(number)) if key})

@@ -160,10 +160,11 @@ def ratio(part: float, whole: float, n: int | None = None) -> Cell:
 
 
 def share(part: int, n: int, minimum: int = MINIMUM, z: float | None = None) -> Cell:
-    """Return `part` of `n` in per cent, with Wilson's confidence interval; None if `n` is 0.
+    """Return `part` of `n` in per cent, with Wilson's confidence interval.
 
-    The interval has 95 % confidence. `z`, a quantile of the normal distribution, sets another confidence. If
-    `n` is less than `minimum`, the figure is shown as "too few".
+    The result is None, an empty cell, if `n` is 0. The interval has 95 % confidence. `z`, a quantile of the
+    normal distribution, sets another confidence. If `n` is less than `minimum`, the figure is shown as "too
+    few".
     """
     if not n:
         return None
@@ -204,7 +205,8 @@ def comparable(one: Cell, other: Cell) -> bool:
 def apart(one: Cell, other: Cell, comparisons: int = 1) -> bool:
     """Return whether two figures differ by more than chance explains.
 
-    Both figures must be comparable, and their confidence intervals must not overlap. If many pairs of figures
+    The result is True if both figures are comparable, so that neither is empty or "too few", and their
+    confidence intervals do not overlap. If many pairs of figures
     are compared, chance alone makes some pairs differ. So the more pairs there are (`comparisons`), the more
     both intervals are widened (Bonferroni correction).
     """

@@ -75,10 +75,10 @@ class ReportQuery:
 
     @property
     def change(self) -> float:
-        """The instant at which the day of a change starts, in UTC seconds since the epoch.
+        """The instant that divides the days before a change from the days after it.
 
-        The query names this day as `changed`. If it names none, the result is the instant at which the day
-        `first` starts.
+        It is the start of the day `changed` of the query, in UTC seconds since the epoch. If the query has no
+        such day, it is the start of the day `first`.
         """
         return self.days.began(self.changed) if self.changed else self.since
 

@@ -132,7 +132,7 @@ class WebhookEvents:
                 yield receiver, WebhookEvent(event_id, kind, call_id, text)
 
     def _remember(self, attempt: SurveyAttempt) -> None:
-        """Remember a survey attempt for the events of its answers.
+        """Remember a survey attempt, because the webhook events of its later answers contain data of it.
 
         If more than 5,000 attempts are remembered, the oldest is forgotten.
         """

@@ -98,8 +98,8 @@ class AmiListener(DaemonService):
     def stop(self) -> None:
         """Record the end of observation, and close the AMI link.
 
-        If a gap is open, it is recorded and ends now. If the link is down, the gap of the next daemon starts
-        at the same instant as this gap, and the next daemon's record replaces this record.
+        A gap that is still open, such as while the link is down, is recorded with its end now. The next start
+        of the daemon records a longer gap with the same start, which replaces this record.
         """
         if self.link.up:
             until = self._known_until()
@@ -241,7 +241,10 @@ class AmiListener(DaemonService):
         self._next_check = now
 
     def _clock_set(self, seconds: float) -> None:
-        """Move the tracker's open state and all instants, because the PBX's clock was set by `seconds`."""
+        """Add `seconds` to all times of the open state, because the PBX's clock was set by this amount.
+
+        The times are those of the tracker and of this service.
+        """
         self._record(self.tracker.clock_set(seconds))
         self._record(self.tracker.take_clock_steps())
         self._last_event_at += seconds

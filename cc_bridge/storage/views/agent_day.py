@@ -1,13 +1,13 @@
 """The view v_agent_day: talks, rings, states and ratings of an agent on a day.
 
 The rows of each table are counted by day before the tables are combined. Nearly all states end on the day of
-their start or on the next day, and are divided between these two days without recursion. Only a state over
-more days needs a recursion, which reads the whole table: PostgreSQL does not push the conditions of a query
-down into it.
+their start or on the next day, and are divided between these two days without recursion. A recursion is slow,
+because PostgreSQL does not push the conditions of a query down into it and reads the whole table. So only
+states over three or more days use a recursion.
 
-PostgreSQL's planner assumes that two values nearly always differ. If the SQL compares two days with `<>`, the
-planner expects that nearly every state lasts over midnight, and a recursion of a million rows. So the
-comparison is written as `CASE ... END = 1`: the planner expects that an `=` is rarely true.
+PostgreSQL's planner assumes that two values nearly always differ. For a comparison of two days with `<>`, it
+chooses a plan for a recursion of a million rows. So the comparison is written as `CASE ... END = 1`, which
+the planner expects to be rarely true.
 """
 
 from dataclasses import replace
