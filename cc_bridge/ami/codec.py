@@ -143,8 +143,8 @@ class Codec:
     """The parser of one AMI stream, which splits bytes into messages.
 
     `feed` takes bytes split at any position and never raises. `wanted` maps the name of each wanted event to
-    its specification; the items of a list are events too. Without `wanted`, every event is parsed completely.
-    Responses are always parsed.
+    the headers to extract from it; other events are skipped. The items of a list, such as QueueMember, are
+    events too. Without `wanted`, every event is parsed completely. Responses are always parsed.
     """
 
     def __init__(

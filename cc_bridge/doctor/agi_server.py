@@ -72,7 +72,7 @@ def check(
     ask_server: Callable[[str, int], AgiAnswer] = ask,
     holder_of: Callable[[int], PortHolder | None] = port_holder,
 ) -> Iterator[CheckResult]:
-    """Yield the result of the check that CCB_AGI leads to this daemon.
+    """Check whether the dialplan variable CCB_AGI has the address of this daemon, and yield the result.
 
     `ccb_agi` is the variable's value on the PBX. It is empty if the variable is not set, and None if the
     manager user cannot see it.

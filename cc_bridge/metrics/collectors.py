@@ -68,9 +68,9 @@ class QueueCollector(Collector):
     """Collects each queue's title, its service level threshold, and two figures about hang-ups of callers.
 
     The first figure is the share of callers who hung up before the agent did. It is computed from the callers
-    who were invited to a survey, and those who were not invited only because they hung up first. The second
-    is the number of agents whose callers hang up first unusually often. No metric names these agents; the
-    reports do.
+    who were invited to a survey, and the callers who would have been invited if they had not hung up first.
+    The second is the number of agents whose callers hang up first unusually often. No metric names these
+    agents; the reports do.
     """
 
     def __init__(

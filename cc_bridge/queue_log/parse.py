@@ -1,9 +1,9 @@
 """The parser of Asterisk's queue_log, from its file or from its realtime table.
 
 A line that does not have the format is counted and left out. Lines have no quoting. A `|` in a caller's
-telephone number shifts the fields after it. So fields with an integer are read by a position, counted from
-the end where needed, that such a shift does not change. A line feed in a caller's telephone number ends the
-line, and the text after the line feed looks like another line.
+telephone number shifts the fields after it. So an integer field after the number is found by its position
+from the end of the line. A line feed in a caller's telephone number ends the line. The text after the line
+feed counts as another line, which usually does not have the format.
 """
 
 import re

@@ -133,7 +133,7 @@ class CallbackPlan:
     """All survey callbacks of one PBX that are planned or in progress.
 
     Instants are UTC seconds since the epoch. If a planned callback ends without a survey, `on_done` is called
-    with the candidate and the reason.
+    with the caller who was to be called back and the reason.
     """
 
     def __init__(

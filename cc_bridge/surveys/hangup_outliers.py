@@ -96,10 +96,9 @@ class HangupOutliers:
     """A counter of the callers who hung up first, for each agent in each queue; it finds the outliers.
 
     An agent in a queue is an outlier if two conditions hold. First, the agent's share of callers who hung up
-    first must exceed the share of the queue's other agents together. The lower confidence bound of the
-    difference must be above 0. Its one-sided confidence is 99.9 %, as in comparisons of hospitals
-    (Spiegelhalter, Statistics in Medicine 24, 2005). This condition is not enough: with 4,000 pairs of agent
-    and queue, chance alone makes 4 or more pairs meet it.
+    first is higher than the share of the queue's other agents together. The one-sided confidence is 99.9 %,
+    as in comparisons of hospitals (Spiegelhalter, Statistics in Medicine 24, 2005). This condition is
+    not enough: of 4,000 pairs of agent and queue, about 4 meet it by chance alone.
 
     Second, the probability that chance alone gives the agent this many hang-ups must not exceed a limit. The
     more pairs are compared, the lower is the limit (Bonferroni correction). Then at most one report in 40 has

@@ -22,7 +22,11 @@ _DIALPLAN_SECONDS = 1.0
 
 
 class Routing(StrEnum):
-    """The routing of an ended call: survey requested, not routed, or why no survey request was expected."""
+    """Whether the dialplan requested a survey for an ended call.
+
+    NOT_ROUTED: the dialplan should have requested a survey and did not. Each other member except REQUESTED is
+    a reason why the dialplan did not have to request one.
+    """
 
     UNOBSERVED = "unobserved"  # a part of the call was not observed
     NOT_ANSWERED = "not_answered"  # the caller talked with no agent of a queue

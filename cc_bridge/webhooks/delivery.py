@@ -3,10 +3,11 @@
 Requests run in the reactor, reads and writes of the outbox in threads. An endpoint receives the events of one
 call one by one, and events of up to `AT_ONCE` calls at the same time.
 
-An event leaves the outbox after its endpoint accepted it. If the daemon is killed in between, it sends the
-event again with the same id. So each event arrives at least once.
+An event leaves the outbox after its endpoint accepted it. A daemon that is killed in between sends the event
+again with the same id.
 
-An event is due until its result is written. Until then, `_running` contains it, so that it is not sent twice.
+The outbox returns an event as due until its result is written. From the start of its delivery until then,
+`_running` contains the event, so that it is not sent twice.
 The lock `_turn` prevents simultaneous reads and writes. Otherwise a read could return an event that has just
 left `_running`.
 """

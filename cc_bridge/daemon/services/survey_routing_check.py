@@ -60,7 +60,7 @@ class SurveyRoutingCheck(DaemonService):
             _remember(self._requests, call_id, None)
 
     def stop(self) -> None:
-        """Record the calls for which a late survey request is still possible."""
+        """Record the calls that still wait for a late survey request, as calls that were not routed."""
         for call_id in list(self._pending):
             self._record_pending(call_id)
 
