@@ -153,8 +153,8 @@ class Forwarder:
             self._deadline.cancel()
         if self.journal.pending:
             _log.info(
-                "the forwarder has stopped; {pending} records stay in the journal and go to the database after"
-                " the next start",
+                "the forwarder has stopped; {pending} records stay in the journal and go to the database"
+                " after the next start",
                 pending=self.journal.pending,
             )
         try:
