@@ -268,7 +268,7 @@ def _of_pair(
         yield DifferenceKind.WAIT, f"{theirs.wait_seconds:.0f} s", f"{ours.wait_seconds:.1f} s", reason
     if ours.outcome is Outcome.ANSWERED:
         consulted = _consultation(theirs, ours, talk, others)
-        yield from _of_talk(theirs, talk, consulted, log, we)
+        yield from _of_talk(theirs, talk, others, consulted, log, we)
 
 
 def _other_agent(theirs: LoggedVisit, talk: Talk | None, we: RecordedSide) -> DifferenceReason | None:
@@ -336,15 +336,17 @@ def _consultation(
 def _of_talk(
     theirs: LoggedVisit,
     talk: Talk | None,
+    others: list[Talk],
     consulted: DifferenceReason | None,
     log: QueueLogSide,
     we: RecordedSide,
 ) -> _Found:
     """Yield the differences between queue_log and the records about the talk of an answered visit.
 
-    `theirs` is the visit in queue_log. `talk` is its recorded talk; None if there is none. `consulted` is
-    CONSULTATION if queue_log's talk starts before the recorded talk because of a consultation, otherwise
-    None. `log` and `we` are the whole queue_log and all records, which show the reason of a difference.
+    `theirs` is the visit in queue_log. `talk` is its recorded talk; None if there is none. `others` are the
+    other recorded talks of the same call. `consulted` is CONSULTATION if queue_log's talk starts before the
+    recorded talk because of a consultation, otherwise None. `log` and `we` are the whole queue_log and all
+    records, which show the reason of a difference.
     """
     answered_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
     logged = f"{theirs.talk_seconds:.0f} s, {theirs.end}"
@@ -371,10 +373,10 @@ def _of_talk(
         blind = DifferenceReason.CLOCK_STEP
     longer = theirs.talk_seconds - talk.talk_seconds
     if abs(longer) > _ROUNDING:
-        cause = _overlong(theirs, talk, we) if longer > 0 else _conference(theirs, talk, we)
+        cause = _overlong(theirs, talk, we) if longer > 0 else _conference(theirs, talk, others, we)
         yield DifferenceKind.TALK, logged, _describe(talk), blind or consulted or cause
     if not _same_end(theirs, talk):
-        cause = _overlong(theirs, talk, we) or _conference(theirs, talk, we)
+        cause = _overlong(theirs, talk, we) or _conference(theirs, talk, others, we)
         yield DifferenceKind.TALK_END, logged, _describe(talk), blind or consulted or cause
 
 
@@ -407,11 +409,15 @@ def _overlong(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceRe
     return None
 
 
-def _conference(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceReason | None:
+def _conference(
+    theirs: LoggedVisit, talk: Talk, others: list[Talk], we: RecordedSide
+) -> DifferenceReason | None:
     """Return CONFERENCE if caller and agent met in another bridge after queue_log had ended the talk.
 
-    The recorded talk (`talk`) then ends later than the talk in queue_log (`theirs`). `we` has the times at
-    which channels entered bridges. The result is None if these times show no such meeting.
+    The recorded talk (`talk`) then ends later than the talk in queue_log (`theirs`). There are two proofs.
+    One of the call's other talks (`others`) started during the talk, so a third person joined it. Or the
+    times at which the channels entered bridges, which `we` has, show the meeting. Otherwise the result is
+    None.
     """
     if theirs.ended_at is None or talk.ended_at <= theirs.ended_at + _ROUNDING:
         return None
@@ -419,7 +425,8 @@ def _conference(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> Difference
         any(theirs.ended_at <= at <= talk.ended_at for at in we.bridged.get(channel, ()))
         for channel in (talk.agent_uniqueid, talk.uniqueid)
     )
-    return DifferenceReason.CONFERENCE if met else None
+    joined = any(talk.answered_at < each.answered_at < talk.ended_at for each in others)
+    return DifferenceReason.CONFERENCE if joined or met else None
 
 
 def _same_end(theirs: LoggedVisit, talk: Talk) -> bool:

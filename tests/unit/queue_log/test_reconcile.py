@@ -604,3 +604,13 @@ def test_a_table_is_imported(tmp_path, monkeypatch):
     result, stored = imported(tmp_path, monkeypatch, f"{url}#queuelog")
     assert result.exit_code == 0
     assert [row[3] for row in stored] == ["answered", "timed_out"]
+
+
+@pytest.mark.parametrize(
+    ("started", "reason"),
+    [(80, DifferenceReason.CONFERENCE), (90.5, None), (4, None)],
+)
+def test_a_conference_is_a_talk_that_another_agent_joined(started, reason):
+    other = replace(talk(ended=95.4), agent="Carol", agent_uniqueid="c", queue="", answered_at=T + started)
+    ours = RecordedSide([ANSWERED], [talk(ended=90.4), other])
+    assert reasons(log(ENTER, CONNECT, COMPLETE), ours) == [(DifferenceKind.TALK, reason)]
