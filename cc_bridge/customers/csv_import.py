@@ -24,7 +24,7 @@ LONGEST = {"number": 40, "customer_id": 64, "name": 128}  # characters: widths o
 
 LONGEST_LINE = 64 * 1024  # bytes
 
-_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE | re.DOTALL)
+_SEPARATOR_LINE = re.compile(r'"?sep=([^"])"?', re.IGNORECASE)
 # A number that a spreadsheet holds as a decimal fraction. A fraction of zeros is dropped.
 _WHOLE_DECIMAL = re.compile(r"(\+?[0-9]+)[.]0{1,2}|(\+?[0-9]{7,})(?:[.]0+|,0{1,2})")
 _DECIMAL = re.compile(r"\+?[0-9]+[.][0-9]{1,2}|\+?[0-9]{7,},[0-9]{1,2}")
