@@ -327,7 +327,7 @@ class SurveySession:
         return StepResult.DONE if await self._store(record) else StepResult.NOT_STORED
 
     async def _store(self, record: SurveyAttempt | Answer | OptOut) -> bool:
-        """Store a record within the time left; return whether that succeeded."""
+        """Store a record before the time limit of the survey ends; return whether that succeeded."""
         context = self._context
         seconds = min(STORE_SECONDS, max(self._seconds_left(), _LEAST_STORE_SECONDS))
         return await _store_within(record, context.store, context.clock, seconds, self._ids)

@@ -4,9 +4,9 @@ A step is a change of the PBX's clock that sets it forward or back. The steady c
 this machine, so nothing changes if the time of this machine is set.
 
 Each answer to a ping contains the PBX's time. Asterisk wrote the answer after the ping was sent, and before
-the answer was received. So each answer gives a smallest and a largest possible difference. If these two
-ranges of two answers do not overlap, the PBX's clock was set between the two answers. This is certain even if
-the daemon's process stood still for a minute.
+the answer was received. So each answer gives a range in which the difference must lie. If the ranges of two
+answers do not overlap, the PBX's clock was set between these answers. This is certain even if the daemon's
+process stood still for a minute, because a standstill only makes a range wider.
 """
 
 __all__ = ["PbxClock"]

@@ -160,7 +160,7 @@ class Dumped(NamedTuple):
 
 
 class DialStarted(NamedTuple):
-    """A channel dials another one (DialBegin): by Dial(), or by Queue() after `Called`.
+    """A channel dials another one (DialBegin): by Dial(), or by Queue(), which sends AgentCalled before.
 
     uniqueid, channel: uniqueid and name of the dialling channel; empty if the PBX itself dials
     context, exten: context and extension of the dialling channel in the dialplan

@@ -29,6 +29,6 @@ class LogConfig(Section):
 
 
 class RunConfig(Section):
-    """Time in seconds that the daemon waits for running surveys when it is stopped."""
+    """The section [run]: the seconds that the daemon waits for running surveys when it is stopped."""
 
     shutdown_timeout_seconds: float = Field(default=20, ge=0, le=600)

@@ -110,10 +110,11 @@ class LostCall:
 
 @dataclass(frozen=True, slots=True)
 class RepeatCalls:
-    """One episode of a caller with a group of queues, and the start of the caller's next episode with it.
+    """One episode of a caller, and the start of the same caller's next episode in the same group of queues.
 
-    All visits of one call to the group are one episode. A visit that starts less than RECONNECT_SECONDS after
-    the end of an episode belongs to this episode too. Instants are UTC seconds since the epoch.
+    An episode is all visits that one call of a caller makes to a group of queues. A visit to the group that
+    starts less than RECONNECT_SECONDS after the end of an episode belongs to this episode too. Instants are
+    UTC seconds since the epoch.
     """
 
     caller_key: str

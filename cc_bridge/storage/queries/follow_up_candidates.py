@@ -77,10 +77,10 @@ def stays_since(
 ) -> tuple[list[VisitFact], Mapping[str, CustomerKeys]]:
     """Return the visits that may open follow-ups, and the customers who abandoned a visit, by caller key.
 
-    The visits belong to calls on the PBX `pbx` that have an abandoned visit, or a total wait that is long
-    according to `rules`. The search starts an hour before `since`, because a visit is stored only when it
-    ends. Earlier visits of the customers who abandoned a visit are added, on all PBXs and from all numbers of
-    a customer. They show whether the customer has abandoned twice.
+    There are two kinds of visits. First, the visits since `since` of calls on the PBX `pbx` that have an
+    abandoned visit, or a total wait that is long according to `rules`. Their search starts an hour earlier,
+    because a visit is stored only when it ends. Second, the earlier visits of the customers who abandoned a
+    visit, on all PBXs and from all numbers of a customer. They show whether the customer has abandoned twice.
 
     `short` returns, for a queue, the wait in seconds below which an abandoned visit opens no follow-up.
     """

@@ -33,9 +33,10 @@ class PresenceQueries(SpanQueries):
         """Yield the time that agents were present, by local weekday and hour.
 
         Time is divided into slots of an hour, or of less if the offset from UTC is not a whole number of
-        hours. The database groups the agents' states by their first and last slot, and returns the number of
-        states and the sum of their times in each group. This is enough to compute the time in each slot: a
-        state fills a part of its first slot, a part of its last slot, and all slots between them.
+        hours. The database groups the agents' states by their first and last slot. For each group it returns
+        the number of states, the sum of their lengths, and the sum of the times from the start of the first
+        slot to the start of each state. This is enough to compute the time in each slot: a state fills a part
+        of its first slot, a part of its last slot, and all slots between them.
         """
         width = math.gcd(HOUR, *(each.seconds for each in self._ask.offsets))
         rolled_up, live = self._days()
