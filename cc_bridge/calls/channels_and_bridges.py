@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["Channel", "Channels", "device_of", "is_local"]
+__all__ = ["Channel", "Channels", "device_of", "extension_of", "is_local"]
 
 # The longest chain of Local channels (queue -> follow-me -> phone) that is followed; a longer one is a loop.
 _MAX_HOPS = 6
@@ -245,6 +245,11 @@ def is_local(name: str) -> bool:
     Such a name, like `Local/100@from-queue/n`, does not show which phone is behind the Local channel.
     """
     return name.startswith("Local/")
+
+
+def extension_of(phone: str) -> str:
+    """Return the extension in a phone's name: `100` for `PJSIP/100` and for `Local/100@from-queue/n`."""
+    return phone.partition("/")[2].partition("@")[0]
 
 
 def device_of(channel: str) -> str:

@@ -13,7 +13,7 @@ from cc_bridge.calls import events as ev
 from cc_bridge.calls.agent import BUSY, DO_NOT_DISTURB
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.channel_customers import customer_behind
-from cc_bridge.calls.channels_and_bridges import Channels, device_of, is_local
+from cc_bridge.calls.channels_and_bridges import Channels, device_of, extension_of, is_local
 from cc_bridge.calls.clock_steps import move_instants
 from cc_bridge.calls.customer_legs import CustomerLeg
 from cc_bridge.calls.direct_calls import Contexts, DirectCalls
@@ -95,7 +95,7 @@ class LiveState:
             return member
         phone = member.interface
         if is_local(phone):
-            phone = "/" + phone.partition("/")[2].partition("@")[0]
+            phone = "/" + extension_of(phone)
         on_a_call = any(
             device_of(channel.name).endswith(phone) and not is_local(channel.name)
             for channel in self.channels.all()

@@ -6,7 +6,7 @@ extension 100 shows that it is the same agent.
 
 from collections import UserDict
 
-from cc_bridge.calls.channels_and_bridges import is_local
+from cc_bridge.calls.channels_and_bridges import extension_of, is_local
 from cc_bridge.calls.events import MemberSeen
 
 __all__ = ["Members"]
@@ -32,7 +32,7 @@ class Members(UserDict[tuple[str, str], MemberSeen]):
         queue, interface = key
         self._names.setdefault(interface, {})[queue] = member.name
         if is_local(interface):
-            self._local.setdefault(_extension(interface), {})[interface] = None
+            self._local.setdefault(extension_of(interface), {})[interface] = None
 
     def __delitem__(self, key: tuple[str, str]) -> None:
         super().__delitem__(key)
@@ -41,7 +41,7 @@ class Members(UserDict[tuple[str, str], MemberSeen]):
         if not self._names[interface]:
             del self._names[interface]
             if is_local(interface):
-                del self._local[_extension(interface)][interface]
+                del self._local[extension_of(interface)][interface]
 
     def name_of(self, interface: str) -> str | None:
         """Return the name of the queue member with an interface; None if there is none."""
@@ -54,10 +54,5 @@ class Members(UserDict[tuple[str, str], MemberSeen]):
         A member with a Local interface is at the phone with the same extension. Without a member, the result
         is `phone` itself.
         """
-        names = (self.name_of(each) for each in (phone, *self._local.get(_extension(phone), ())))
+        names = (self.name_of(each) for each in (phone, *self._local.get(extension_of(phone), ())))
         return next((name for name in names if name), phone)
-
-
-def _extension(phone: str) -> str:
-    """Return the extension in a phone's name: `100` for `PJSIP/100` and for `Local/100@from-queue/n`."""
-    return phone.partition("/")[2].partition("@")[0]
