@@ -49,7 +49,7 @@ class QueueAnswers:
                 state.talks.close(talk, event.at)
         # Before the ring ends, or the agent would be available for a millisecond in between.
         state.completed += state.agents.talk_began(visit.agent, event.at)
-        uncertain = self._may_be_another(event) or self._callers.may_consult(event.uniqueid)
+        uncertain = self._may_be_another(event, visit) or self._callers.may_consult(event.uniqueid)
         outcome = RingOutcome.ANSWERED
         if visit.interface != event.interface:
             forwarded = state.channels.forwarded(event.agent_uniqueid)
@@ -74,15 +74,18 @@ class QueueAnswers:
             event.at,
         )
 
-    def _may_be_another(self, event: ev.Connected) -> bool:
+    def _may_be_another(self, event: ev.Connected, visit: Visit) -> bool:
         """Return whether a phone that did not ring may have answered, by a pickup that no event shows.
 
         This is possible if the ring started before the AMI session and no event has named the phone that
-        answered.
+        answered. It is not possible if the caller was observed to enter the queue during the AMI session.
         """
         state = self._state
         ring, since = state.rings.of(event.agent_uniqueid), state.observed_since
-        if since == -inf or (ring is not None and ring.started_at > since):
+        # The visit of a caller whose entry was not observed starts at the instant of the answer.
+        if since == -inf or since < visit.entered_at < event.at:
+            return False
+        if ring is not None and ring.started_at > since:
             return False
         channels = state.channels
         if channels.picked_up(event.agent_uniqueid) or channels.forwarded(event.agent_uniqueid):

@@ -80,8 +80,9 @@ class Talks:
 
         If caller and agent of a talk are in the same bridge as before, the talk has continued: a bridge ends
         with its last channel, and Asterisk never uses its id again. The talk then counts in full, but holds
-        during the gap are not known and do not count. If caller and agent are together in another bridge,
-        they may have been apart, so the talk is partial.
+        during the gap are not known and do not count. The talk is partial if the bridge of caller or agent has
+        changed: they may have been apart, or a consultation may have ended. It is also partial if caller and
+        agent were connected during the gap.
         """
         before = [(talk, talk.phase, self.bridges_of(talk)) for talk in self.by_leg.all()]
         for one, two in halves:
@@ -89,8 +90,8 @@ class Talks:
         self._channels.resync(living, names)
         for talk, phase, bridges in before:
             together = self._connect_if_audible(talk, at)
-            if together and (phase is TalkPhase.CONNECTING or self.bridges_of(talk) != bridges):
-                talk.partial = True
+            waited = phase is TalkPhase.CONNECTING
+            talk.partial |= together if waited else self.bridges_of(talk) != bridges
 
     def restore(self, talk: OpenTalk) -> None:
         """Add a talk from a checkpoint. The talks of a call must be added in the order of their start."""

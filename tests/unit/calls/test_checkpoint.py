@@ -177,6 +177,13 @@ def test_a_talk_that_had_not_begun_when_the_daemon_was_killed_is_whole_for_nobod
     assert [talk.partial for talk in talks] == [True]
 
 
+def test_a_talk_whose_consultation_ended_unobserved_is_partial():
+    """The agent completed the transfer during the gap, so the end of the talk is not known."""
+    events = events_of("odd/consulted_into_a_queue_and_lost_there")
+    talks = [record for record in lived(events, 26, 12, 1).rows.values() if isinstance(record, Talk)]
+    assert [(talk.agent, talk.partial) for talk in talks] == [("Alice", True)]
+
+
 def test_who_consults_about_a_customer_that_nobody_knows_is_a_caller_in_part():
     """The consultation looks like a call of its own, because the talk before it was not observed."""
     events = events_of("odd/second_line_consults_a_queue_and_transfers")

@@ -18,6 +18,7 @@ from cc_bridge.calls.events import (
     Joined,
     Left,
     MemberSeen,
+    PickedUp,
     QueueRun,
     StatusSet,
     Unheld,
@@ -289,6 +290,15 @@ def test_a_phone_that_may_have_been_picked_up_unseen_makes_the_talk_partial(pbx)
     pbx.hear(*meet(25, NEAR_HALF, CALLER), hangs_up(30, PHONE), BridgeLeft(30, "b-2", PHONE))
     pbx.hear(ChannelEnded(30, PHONE, 16))
     assert pbx.talk().partial
+
+
+def test_a_pickup_that_was_observed_whole_is_certain_before_the_pickup_event(pbx):
+    """Asterisk 16 can send Pickup after AgentConnect, which then is the first to name the phone."""
+    pbx.gap(10, 20).hear(joined(21), Called(22, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", "1.9"))
+    pbx.hear(left(25), connected(25, AGENT, "PJSIP/bob-2")._replace(interface="PJSIP/alice"))
+    pbx.hear(*meet(25, AGENT, CALLER), PickedUp(25, AGENT, "PJSIP/bob-2", "1.9"), ChannelEnded(25, "1.9", 26))
+    pbx.hear(hangs_up(30), BridgeLeft(30, BRIDGE, CALLER), ChannelEnded(30, AGENT, 16))
+    assert (pbx.talk().interface, pbx.talk().picked_up, pbx.talk().partial) == ("PJSIP/bob", True, False)
 
 
 def test_the_two_were_being_put_through_when_the_link_was_lost(pbx):
