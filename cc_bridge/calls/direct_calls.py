@@ -67,6 +67,7 @@ class Dial:
     local: bool  # the dialled channel is a Local channel
     within: str | None = None  # the dialled channel of the outer Dial; None if there is no outer Dial
     picked_up: bool = False
+    before: Direction | None = None  # the direction of the call before this Dial
 
     def talk(self, pbx: str, call_id: str, direction: Direction, name_at: Callable[[str], str]) -> OpenTalk:
         """Return the talk that starts when this Dial is answered.
@@ -131,7 +132,8 @@ class DirectCalls:
     def dial_started(self, event: DialStarted) -> None:
         """Add a Dial (DialBegin), and update the direction of its call.
 
-        A Dial inside another Dial does not change the direction.
+        A Dial inside another Dial does not change the direction. Asterisk can send the DialBegin of the inner
+        Dial first, because Queue() and Dial() send theirs after the Local channel has started.
         """
         self._channels.get(event.dialed_uniqueid)
         other_half = self._channels.other_half(event.uniqueid)
@@ -144,8 +146,11 @@ class DirectCalls:
             is_local(event.dialed_channel),
             other_half if other_half in self._dials else None,
         )
+        if dial.local:
+            self._move_inside(dial.dialed)
         if dial.within is None:
             call = self._calls.get_or_begin(event.linkedid, event.uniqueid, event.at)
+            dial.before = call.direction
             talk = talk_of_device(self._channels, self._talks, device_of(event.channel))
             if talk is not None and not call.queue:
                 call.consultation = True
@@ -185,6 +190,19 @@ class DirectCalls:
     def channel_ended(self, uniqueid: str) -> None:
         """Remove the Dial whose dialled channel has ended (Hangup)."""
         self._dials.pop(uniqueid, None)
+
+    def _move_inside(self, outer: str) -> None:
+        """Store that the Dials behind a Local channel are inside the Dial of its near half `outer`.
+
+        The direction that such a Dial gave to the call is taken back.
+        """
+        far_half = self._channels.other_half(outer)
+        for dial in self._dials.values():
+            if dial.caller == far_half and dial.within is None:
+                dial.within = outer
+                call = self._calls.of(dial.caller)
+                if call is not None:
+                    call.direction = dial.before
 
     def _begin(self, dial: Dial, at: float) -> None:
         """Start the talk of an answered Dial, and close the earlier talks of its two channels.

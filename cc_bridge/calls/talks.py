@@ -80,9 +80,9 @@ class Talks:
 
         If caller and agent of a talk are in the same bridge as before, the talk has continued: a bridge ends
         with its last channel, and Asterisk never uses its id again. The talk then counts in full, but holds
-        during the gap are not known and do not count. The talk is partial if the bridge of caller or agent has
-        changed: they may have been apart, or a consultation may have ended. It is also partial if caller and
-        agent were connected during the gap.
+        during the gap are not known and do not count. The talk is partial if the bridge of caller or agent
+        has changed: they may have been apart, or a consultation may have ended. It is also partial if caller
+        and agent were connected during the gap.
         """
         before = [(talk, talk.phase, self.bridges_of(talk)) for talk in self.by_leg.all()]
         for one, two in halves:

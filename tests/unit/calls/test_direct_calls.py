@@ -210,6 +210,22 @@ def test_a_phone_that_is_reached_by_a_local_channel_is_the_agents(pbx):
     assert pbx.calls() == [(Direction.IN, True, 1, pytest.approx(13.9))]
 
 
+def test_the_dial_behind_a_local_channel_may_be_told_before_the_dial_of_the_local_channel(pbx):
+    """Dial() and Queue() send DialBegin after the Local channel has started. Its far half is another thread.
+
+    The colleague's calls are forwarded to a mobile phone. That does not make the call outgoing.
+    """
+    near, far, local = "1.4", "1.5", "Local/100@from-internal"
+    pbx.hear(*(started(0, each, "from-internal", linkedid=CUSTOMER) for each in (CUSTOMER, near, far)))
+    pbx.hear(LocalJoined(1, near, far), started(1, PHONE, "from-internal", linkedid=CUSTOMER))
+    pbx.hear(dials(1, far, PHONE, "PJSIP/trunk", channel=local, context="macro-dialout-trunk"))
+    pbx.hear(dials(1, CUSTOMER, near, local, channel="PJSIP/101"), answers(6, PHONE), answers(6, near))
+    pbx.hear(meet(6, PHONE, far, bridge="b-2"), meet(6.1, near, CUSTOMER), hangs_up(20, PHONE, "b-2"))
+    pbx.hear(hangs_up(20, near), ended(20, far), ended(21, CUSTOMER))
+    assert pbx.talks() == [("PJSIP/trunk", CUSTOMER, PHONE, 6.1, 20, EndedBy.AGENT)]
+    assert pbx.calls() == [(Direction.INTERNAL, True, 1, pytest.approx(13.9))]
+
+
 def test_another_phone_picks_the_call_up(pbx):
     """The phone that picks up dials a short call for this, which is no call in the records."""
     pbx.hear(started(0, CUSTOMER), started(1, PHONE, "from-internal"), dials(1, CUSTOMER, PHONE))
