@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from cc_bridge.agi.channel import AgiChannel, PromptMissing
@@ -55,6 +56,9 @@ __all__ = ["GREETING", "MOMENT", "SurveyInvitations"]
 
 _log = Logger()
 
+# At the end of an attended transfer, Asterisk 16 can run the survey on a Local channel that it hangs up some
+# milliseconds later. The caller hears nothing of this survey and reaches another one on the own channel.
+_OTHER_CHANNEL_SECONDS = 0.2
 MOMENT = "moment"  # the prompt for a caller who has to wait for the decision
 GREETING = "callback_greeting"  # the first prompt of a callback
 _MAX_REMEMBERED = 10_000  # calls; the oldest is forgotten first
@@ -124,6 +128,7 @@ class SurveyInvitations(DaemonService):
         self._fast_agi = fast_agi
         self._callbacks = callbacks
         self._requested = requested
+        self._clock = context.reactor
         self._finder = RatedTalksFinder(tracker, link, context.reactor)
 
     @property
@@ -155,7 +160,7 @@ class SurveyInvitations(DaemonService):
     async def invite(self, request: Request, channel: AgiChannel) -> Invitation | NotAskedReason:
         """Return the survey invitation for a caller who reached the survey, or the reason for not asking.
 
-        Raises AGIHangup if the caller hangs up before the decision.
+        Raises AGIHangup if the caller hangs up, or if Asterisk ends the channel, before the decision.
         """
         arguments = parse_arguments(request.args)
         if arguments.trigger is Trigger.CALLBACK:
@@ -175,6 +180,8 @@ class SurveyInvitations(DaemonService):
         uniqueid, number, language = request.uniqueid, request.caller_id, request.language
         if talked and talked.uniqueid != uniqueid:
             # The survey was reached by a transfer on another channel, with the agent's number and language.
+            await deferLater(self._clock, _OTHER_CHANNEL_SECONDS)
+            await channel.channel_status()
             uniqueid = talked.uniqueid
             call = self._tracker.calls.by_id(talked.attribution.call_id)
             number, language = (call.number, call.language) if call else ("", language)

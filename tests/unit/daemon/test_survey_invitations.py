@@ -88,6 +88,9 @@ class Channel:
         self.while_playing()
         return await succeed(keys[:0])
 
+    async def channel_status(self):
+        return 6
+
     async def get_full_variable(self, expression):
         assert expression == "${CHANNEL(linkedid)}"
         return self.linkedid
@@ -382,6 +385,24 @@ def test_a_caller_on_another_channel_is_found_by_the_call(centre):
     centre.clock.pump([0.05] * 20)
     assert result[0].attribution.last.agent == "Alice"
     assert result[0].trigger is Trigger.EXTENSION
+
+
+def test_a_channel_that_asterisk_ends_at_once_does_not_use_up_the_callers_survey(centre):
+    """At the end of an attended transfer, Asterisk 16 runs the survey on a Local channel and hangs it up."""
+
+    class HungUp(Channel):
+        async def channel_status(self):
+            raise AGIHangup("hung up")
+
+    centre.talk()
+    centre.agent_leaves()
+    half = Request("survey", "200.9", "Local/602@c;2", "fa", "", "s", "c", ("dial", "", "PJSIP/alice"), {})
+    result = []
+    ensureDeferred(centre.asking.invite(half, HungUp())).addBoth(result.append)
+    centre.clock.pump([0.05] * 20)
+    assert result[0].check(AGIHangup)
+    assert centre.stages == []
+    assert centre.comes().attribution.last.agent == "Alice"
 
 
 def test_an_observation_from_before_a_stalled_link_does_not_count(centre):
