@@ -5,7 +5,7 @@ from cc_bridge.calls.channels_and_bridges import Channels
 from cc_bridge.calls.open_talk import OpenTalk
 from cc_bridge.records import EndedBy
 
-__all__ = ["ended_by", "is_redirected", "transfer_target"]
+__all__ = ["ended_by", "has_hang_up", "is_redirected", "transfer_target"]
 
 _NUMBER_CHARACTERS = "0123456789*#+"
 
@@ -21,6 +21,22 @@ def ended_by(channels: Channels, talk: OpenTalk, first: str, place: str = "") ->
     another place than the caller entered it. If `place` is not the place of the entry, the result is
     therefore SYSTEM (16.28, 22.10).
     """
+    if hang_ups := _hang_ups(channels, talk):
+        return min(hang_ups)[1]
+    if first == talk.agent:
+        return EndedBy.AGENT
+    channel = channels.find(first)
+    stayed = channel is not None and place != "" and channel.place == place
+    return EndedBy.CALLER if stayed else EndedBy.SYSTEM
+
+
+def has_hang_up(channels: Channels, talk: OpenTalk) -> bool:
+    """Return whether a hang-up of the caller's or the agent's channel was requested."""
+    return bool(_hang_ups(channels, talk))
+
+
+def _hang_ups(channels: Channels, talk: OpenTalk) -> list[tuple[float, EndedBy]]:
+    """Return the requested hang-ups of a talk's two channels: the instant, and the side that requested it."""
     hang_ups: list[tuple[float, EndedBy]] = []
     for leg, side in ((talk.caller, EndedBy.CALLER), (talk.agent or talk.dialed, EndedBy.AGENT)):
         channel = channels.find(leg)
@@ -28,13 +44,7 @@ def ended_by(channels: Channels, talk: OpenTalk, first: str, place: str = "") ->
             hang_ups.append((channel.hung_up_at, side))
         if channel is not None and channel.killed_at is not None:
             hang_ups.append((channel.killed_at, EndedBy.SYSTEM))
-    if hang_ups:
-        return min(hang_ups)[1]
-    if first == talk.agent:
-        return EndedBy.AGENT
-    channel = channels.find(first)
-    stayed = channel is not None and place != "" and channel.place == place
-    return EndedBy.CALLER if stayed else EndedBy.SYSTEM
+    return hang_ups
 
 
 def is_redirected(channels: Channels, uniqueid: str, place: str) -> bool:

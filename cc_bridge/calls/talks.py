@@ -15,7 +15,7 @@ from cc_bridge.calls.channels_and_bridges import Channels
 from cc_bridge.calls.customer_legs import CustomerLeg, CustomerLegs
 from cc_bridge.calls.local_legs import LocalLegs
 from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
-from cc_bridge.calls.partings import ended_by, is_redirected, transfer_target
+from cc_bridge.calls.partings import ended_by, has_hang_up, is_redirected, transfer_target
 from cc_bridge.calls.talk_memory import TalkMemory
 from cc_bridge.calls.talks_by_leg import TalksByLeg
 from cc_bridge.records import Direction, EndedBy, Talk, Transfer
@@ -140,8 +140,9 @@ class Talks:
         if uniqueid in self.by_leg.legs:
             for talk in self.by_leg.with_leg(uniqueid):
                 if uniqueid in (talk.caller, talk.agent):
-                    talk.parted(at, ended_by(self._channels, talk, uniqueid))
-                    self.close(talk, at)
+                    self._part(talk, ended_by(self._channels, talk, uniqueid), at)
+                    if not self._may_be_transferred(talk, uniqueid):
+                        self.close(talk, at)
         if uniqueid in self.customers:
             self.customers.ended(uniqueid)
         channel = self._channels.find(uniqueid)
@@ -257,6 +258,16 @@ class Talks:
         customer = self.customers.at(talk.caller)
         calls = leg == talk.caller and customer is not None and not customer.external
         return calls or leg in (talk.agent, talk.dialed)
+
+    def _may_be_transferred(self, talk: OpenTalk, ended: str) -> bool:
+        """Return whether an AttendedTransfer may still follow the end of the agent's channel `ended`.
+
+        The Hangup and the AttendedTransfer come from two threads of Asterisk, in either order. After a
+        transfer, the caller's channel has left the bridge first, and no hang-up was requested.
+        """
+        if ended != talk.agent or talk.parted_by not in (EndedBy.CALLER, EndedBy.SYSTEM):
+            return False
+        return not talk.transfer and not has_hang_up(self._channels, talk)
 
     def _part(self, talk: OpenTalk, by: EndedBy, at: float) -> None:
         """Store that the two sides of a talk no longer hear each other, as a possible end of the talk."""

@@ -242,7 +242,7 @@ def test_such_an_answer_says_that_another_phone_picked_the_call_up(pbx):
     members = [MemberSeen(20, queue, f"PJSIP/{name.lower()}", name, 1, False, "", 0) for queue, name in BOTH]
     pbx.hear(joined(0)).gap(10, 20, talks=[bob], channels=IN_TALK, members=members)
     pbx.hear(left(19.9), connected(19.9, AGENT, "PJSIP/bob-2")._replace(interface="PJSIP/alice"))
-    pbx.hear(BridgeLeft(30, BRIDGE, CALLER), ChannelEnded(30, AGENT, 16))
+    pbx.hear(hangs_up(30), BridgeLeft(30, BRIDGE, CALLER), ChannelEnded(30, AGENT, 16))
     talk = pbx.talk()
     assert (talk.agent, talk.interface, talk.picked_up, talk.partial) == ("Bob", "PJSIP/bob", True, False)
     assert pbx.visit().agent == "Bob"

@@ -367,6 +367,25 @@ def test_an_attended_transfer_ends_the_talk_when_it_completes(pbx, transferers):
     assert (record.hold_seconds, record.partial) == (10.5, False)
 
 
+def test_an_attended_transfer_may_be_told_after_the_agents_channel_has_ended(pbx):
+    """The transfer led into a queue, in which an agent is rung. Two threads of Asterisk tell of it."""
+    pbx.talking().hear(BridgeLeft(20, BRIDGE, CALLER), BridgeLeft(20, BRIDGE, AGENT))
+    pbx.talks.channel_ended(AGENT, 20)
+    pbx.hear(AttendedTransferred(20, (AGENT, OTHER), "102"))
+    pbx.talks.sweep(22)
+    assert pbx.summary() == [(2, 20, EndedBy.TRANSFER)]
+
+
+def test_a_caller_who_ends_the_talk_by_a_code_is_told_when_no_transfer_follows(pbx):
+    pbx.talking()
+    pbx.talks.bridge_entered(BridgeEntered(2, BRIDGE, CALLER, "", holding=False, place="queue,s"))
+    pbx.hear(BridgeLeft(20, BRIDGE, CALLER, "queue,s"), BridgeLeft(20, BRIDGE, AGENT))
+    pbx.talks.channel_ended(AGENT, 20)
+    assert pbx.ends == []
+    pbx.talks.sweep(22)
+    assert pbx.summary() == [(2, 20, EndedBy.CALLER)]
+
+
 def test_two_attended_transfers_at_once_are_two(pbx):
     pbx.talking()
     pbx.talks.begin(talk_of("2.1", "2.2", "2.2", "2.1"), 2)
