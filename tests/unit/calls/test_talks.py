@@ -368,7 +368,7 @@ def test_an_attended_transfer_ends_the_talk_when_it_completes(pbx, transferers):
 
 
 def test_an_attended_transfer_may_be_told_after_the_agents_channel_has_ended(pbx):
-    """The transfer led into a queue, in which an agent is rung. Two threads of Asterisk tell of it."""
+    """The transfer led into a queue, in which an agent is rung. Two threads of Asterisk report it."""
     pbx.talking().hear(BridgeLeft(20, BRIDGE, CALLER), BridgeLeft(20, BRIDGE, AGENT))
     pbx.talks.channel_ended(AGENT, 20)
     pbx.hear(AttendedTransferred(20, (AGENT, OTHER), "102"))
