@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 
 from asterisk.manager import Event, ManagerMsg
 
+from cc_bridge.ami.event_layouts import EventLayouts
+
 __all__ = ["MAX_MESSAGE", "Codec", "Event", "EventSpec", "Message", "MessageCounts", "encode"]
 
 # Longest message in bytes. The longest real one is a QueueStatus item or a VarSet of a few KiB. Asterisk does
@@ -119,6 +121,7 @@ class _ExtractionPlan(NamedTuple):
     privilege_at: int
     headers: re.Pattern[str]  # matches name and value of each wanted header
     always: frozenset[str]  # the headers that every such event has
+    layouts: EventLayouts
 
 
 @dataclass(slots=True)
@@ -229,11 +232,18 @@ class Codec:
         if self._distrust_next:
             self._taint(distrust_next=False)
             return
-        found = plan.headers.findall(block.decode("utf-8", "replace"))
+        text = block.decode("utf-8", "replace")
+        known = plan.layouts.extract(text)
+        if known is not None:
+            known["Event"] = plan.name
+            messages.append(_PartialEvent(known))
+            return
+        found = plan.headers.findall(text)
         headers = dict(found)
         # Asterisk writes each header once, and Privilege before every header that a caller can influence.
         whole = len(headers) == len(found) and plan.always <= headers.keys()
         if whole and block.startswith(_PRIVILEGE, plan.privilege_at):
+            plan.layouts.learn(text)
             headers["Event"] = plan.name
             messages.append(_PartialEvent(headers))
         else:
@@ -286,6 +296,7 @@ def _plan(name: str, spec: EventSpec) -> _ExtractionPlan:
         len(f"Event: {name}\r\n"),
         re.compile(f"\n({names}): ([^\r]*)"),
         frozenset(spec.headers),
+        EventLayouts(spec.headers + spec.optional),
     )
 
 

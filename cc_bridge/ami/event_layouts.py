@@ -1,0 +1,77 @@
+"""The layouts of AMI events: which headers an event has, in which order.
+
+Asterisk writes the headers of the events with one name nearly always in the same order. A layout extracts the
+wanted headers by one regular expression for the whole event. This takes two thirds of the time of a search
+for each header, which finds the headers in any order.
+"""
+
+import re
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+__all__ = ["EventLayouts"]
+
+# The most layouts of the events with one name. Real events have up to four, because some headers are
+# optional. More are not learned, because line breaks in a caller's name could make any number of them.
+_MOST_LAYOUTS = 4
+
+
+class _Layout(NamedTuple):
+    """One layout of an event.
+
+    match: matches a whole event, with a group for the value of each wanted header
+    names: the wanted headers, in the order of the groups
+    line_ends: number of line ends in each event with this layout
+    """
+
+    match: Callable[[str], re.Match[str] | None]
+    names: tuple[str, ...]
+    line_ends: int
+
+
+class EventLayouts:
+    """The layouts of the events with one name. They are learned from the first of these events.
+
+    `wanted` has the names of the headers to extract.
+    """
+
+    def __init__(self, wanted: Collection[str]) -> None:
+        self._wanted = frozenset(wanted)
+        self._layouts: list[_Layout] = []
+
+    def extract(self, event: str) -> dict[str, str] | None:
+        """Return the wanted headers of an event, by name; None if the layout of the event is not known.
+
+        The result is also None if a value contains a line break.
+        """
+        for match, names, line_ends in self._layouts:
+            found = match(event)
+            if found is not None and event.count("\n") == line_ends:
+                return dict(zip(names, found.groups()))  # noqa: B905  # `strict` takes 5 % of the time
+        return None
+
+    def learn(self, event: str) -> None:
+        """Learn the layout of an event. The event must be whole, with each wanted header at most once.
+
+        Nothing is learned if a value contains a line break, if a line is no header, or if four layouts are
+        known.
+        """
+        headers = [line.partition(": ") for line in event.split("\r\n")]
+        line_ends = len(headers) - 1
+        plain = event.count("\r") == event.count("\n") == line_ends and all(colon for _, colon, _ in headers)
+        if not plain or len(self._layouts) == _MOST_LAYOUTS:
+            return
+        names = [name for name, _, _ in headers]
+        lines = [f"{re.escape(name)}: {self._value(name)}" for name in names]
+        self._layouts.append(
+            _Layout(
+                re.compile("\r\n".join(lines)).fullmatch,
+                tuple(name for name in names if name in self._wanted),
+                line_ends,
+            )
+        )
+
+    def _value(self, header: str) -> str:
+        """Return the pattern for the value of a header. Privilege is never empty."""
+        value = "[!-~][^\r]*+" if header == "Privilege" else "[^\r]*+"
+        return f"({value})" if header in self._wanted else value
