@@ -313,8 +313,8 @@ def _all_but_filtered(wanted: Mapping[str, EventSpec]) -> re.Pattern[bytes]:
             # The search starts at the end, where these headers are, and never goes back beyond the last one.
             head += f"(?>(?s:.*)\n{header}: ){value}"
         heads.append(head)
-    event = "[\r\n]*Event: "
-    return re.compile(f"{event}(?:{'|'.join(heads)})|(?!{event})".encode())
+    # Two negations take less time than "a wanted event or no event": the start is matched once.
+    return re.compile(f"(?![\r\n]*+Event: (?!{'|'.join(heads)}))".encode())
 
 
 def _message(block: bytes) -> Message:

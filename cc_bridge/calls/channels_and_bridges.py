@@ -76,17 +76,20 @@ class Channels:
         """Return the uniqueids of the channels in a bridge."""
         return self._bridges.get(bridge, ())
 
-    def ended(self, uniqueid: str) -> None:
+    def ended(self, uniqueid: str) -> Channel | None:
         """Remove a channel from its bridge and from the known channels.
+
+        Return the channel; None if it was not known.
 
         The halves of a Local channel can end one after the other. For the half that is still open,
         `other_half` still returns the removed half.
         """
         self.left_bridge(uniqueid)
-        self._channels.pop(uniqueid, None)
         other = self._pairs.pop(uniqueid, None)
+        channel = self._channels.pop(uniqueid, None)
         if other is not None and other not in self._channels:
             self._pairs.pop(other, None)
+        return channel
 
     def missing_from(self, living: Collection[str]) -> list[str]:
         """Return the known channels that are not in `living`, the uniqueids of all channels on the PBX."""

@@ -119,7 +119,7 @@ class LiveState:
         The last channel of a call ends the call.
         """
         uniqueid = event.uniqueid
-        if uniqueid in self.rings:
+        if self.rings.of(uniqueid) is not None:
             self.rings.close(uniqueid, event.at, event.cause)
         self.visits.channel_ended(uniqueid, event.at)
         self.talks.channel_ended(uniqueid, event.at)

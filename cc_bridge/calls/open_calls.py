@@ -94,24 +94,25 @@ class OpenCall:
 
     def record(self, pbx: str, at: float) -> Call:
         """Return the record of the call, which ends at the instant `at`."""
+        # By position: with names, the creation of an object takes twice as long.
         return Call(
-            pbx=pbx,
-            call_id=self.call_id,
-            uniqueid=self.uniqueid,
-            direction=self.direction or Direction.IN,
-            started_at=self.started_at,
-            ended_at=at,
-            caller_number=self.number,
-            caller_name=self.name,
-            dialed=self.dialed,
-            language=self.language,
-            queue=self.queue,
-            answered=self.answered,
-            queues=self.queues,
-            talks=self.talks,
-            wait_seconds=self.wait_seconds,
-            talk_seconds=self.talk_seconds,
-            partial=self.partial,
+            pbx,
+            self.call_id,
+            self.uniqueid,
+            self.direction or Direction.IN,
+            self.started_at,
+            at,
+            self.number,
+            self.name,
+            self.dialed,
+            self.language,
+            self.queue,
+            self.answered,
+            self.queues,
+            self.talks,
+            self.wait_seconds,
+            self.talk_seconds,
+            self.partial,
         )
 
 

@@ -162,21 +162,22 @@ class OpenTalk:
         ended_at = self.parted_at if parted else at
         self.unheld(ended_at)
         ended_by = EndedBy.TRANSFER if self.transfer else self.parted_by if parted else EndedBy.UNOBSERVED
+        # By position: with names, the creation of an object takes twice as long.
         return Talk(
-            pbx=self.pbx,
-            call_id=self.call_id,
-            uniqueid=self.uniqueid,
-            agent_uniqueid=self.agent,
-            queue=self.queue,
-            agent=self.member,
-            interface=self.interface,
-            answered_at=self.answered_at,
-            ended_at=ended_at,
-            hold_seconds=self.hold_seconds,
-            holds=self.holds,
-            ended_by=ended_by,
-            transfer=self.transfer,
-            transfer_target=self.target,
-            picked_up=self.picked_up,
-            partial=self.partial or not parted,
+            self.pbx,
+            self.call_id,
+            self.uniqueid,
+            self.agent,
+            self.queue,
+            self.member,
+            self.interface,
+            self.answered_at,
+            ended_at,
+            self.hold_seconds,
+            self.holds,
+            ended_by,
+            self.transfer,
+            self.target,
+            self.picked_up,
+            self.partial or not parted,
         )

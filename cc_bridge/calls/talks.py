@@ -134,20 +134,20 @@ class Talks:
 
     def channel_ended(self, uniqueid: str, at: float) -> None:
         """Remove an ended channel (Hangup), and close the talks of the caller or agent on the channel."""
-        for each in (uniqueid, self._channels.other_half(uniqueid)):
-            if each in self.by_leg.legs:
-                self._local_legs.answer_by_dialplan(each)
-        if uniqueid in self.by_leg.legs:
+        legs, other_half = self.by_leg.legs, self._channels.other_half(uniqueid)
+        if uniqueid in legs:
+            self._local_legs.answer_by_dialplan(uniqueid)
+        if other_half in legs:
+            self._local_legs.answer_by_dialplan(other_half)
+        if uniqueid in legs:
             for talk in self.by_leg.with_leg(uniqueid):
                 if uniqueid in (talk.caller, talk.agent):
                     self._part(talk, ended_by(self._channels, talk, uniqueid), at)
                     if not self._may_be_transferred(talk, uniqueid):
                         self.close(talk, at)
-        if uniqueid in self.customers:
-            self.customers.ended(uniqueid)
-        channel = self._channels.find(uniqueid)
+        self.customers.ended(uniqueid)
+        channel = self._channels.ended(uniqueid)
         self.memory.channel_ended(uniqueid, at, channel.hung_up_at if channel is not None else None)
-        self._channels.ended(uniqueid)
 
     def begin(self, talk: OpenTalk, at: float) -> None:
         """Add a talk, and start it at the instant `at` if caller and agent can hear each other already."""
