@@ -54,5 +54,8 @@ class Members(UserDict[tuple[str, str], MemberSeen]):
         A member with a Local interface is at the phone with the same extension. Without a member, the result
         is `phone` itself.
         """
-        names = (self.name_of(each) for each in (phone, *self._local.get(extension_of(phone), ())))
-        return next((name for name in names if name), phone)
+        for interface in (phone, *self._local.get(extension_of(phone), ())):
+            name = self.name_of(interface)
+            if name:
+                return name
+        return phone
