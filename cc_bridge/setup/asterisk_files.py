@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from cc_bridge.setup.block import includes, with_block, without_block
 from cc_bridge.setup.plan import PlannedFile, ReadFile, text_of
 
-__all__ = ["DIALPLAN", "asterisk_files", "block_file"]
+__all__ = ["ASTERISK_USER_FILE", "DIALPLAN", "asterisk_files", "block_file"]
 
 _ETC = "/etc/asterisk"
+ASTERISK_USER_FILE = f"{_ETC}/manager.d/cc_bridge.conf"
 DIALPLAN = "extensions_cc_bridge.conf"
 _MANAGER_FOLDER = "manager.d/*.conf"
 _NEW_GENERAL = ("[general]", "enabled = yes", "port = 5038", "bindaddr = 127.0.0.1", "timestampevents = yes")
@@ -21,8 +22,7 @@ def asterisk_files(manager_user: bytes, dialplan: bytes, group: str, read: ReadF
     `group` is the group of Asterisk, which must be able to read all files. `read` returns the content of a
     file of the machine.
     """
-    user = f"{_ETC}/manager.d/cc_bridge.conf"
-    yield PlannedFile(user, manager_user, 0o640, group=group, secret=True, keep_other=True)
+    yield PlannedFile(ASTERISK_USER_FILE, manager_user, 0o640, group=group, secret=True, keep_other=True)
     manager = text_of(read(f"{_ETC}/manager.conf"))
     if lines := list(_manager_lines(manager)):
         yield block_file(f"{_ETC}/manager.conf", lines, group, read)

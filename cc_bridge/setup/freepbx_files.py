@@ -11,12 +11,13 @@ from cc_bridge.setup.asterisk_files import DIALPLAN, block_file
 from cc_bridge.setup.block import includes, without_block
 from cc_bridge.setup.plan import PlannedFile, ReadFile, text_of
 
-__all__ = ["freepbx_files"]
+__all__ = ["FREEPBX_USER_FILE", "freepbx_files"]
 
 _ETC = "/etc/asterisk"
 _USER = "asterisk"
 _FREEPBX_DIALPLAN = "extensions_cc_bridge_freepbx.conf"
 _MANAGER = "manager_cc_bridge.conf"
+FREEPBX_USER_FILE = f"{_ETC}/{_MANAGER}"
 _QUEUES = "queues_cc_bridge.conf"
 _CHOWN = f"{_ETC}/freepbx_chown.conf"
 
@@ -31,8 +32,7 @@ def freepbx_files(
     queues that get cc_bridge's queue settings. They must exist in FreePBX: if a file extends a missing queue,
     Asterisk loads no queue at all from it.
     """
-    user = f"{_ETC}/{_MANAGER}"
-    yield PlannedFile(user, manager_user, 0o640, _USER, _USER, secret=True, keep_other=True)
+    yield PlannedFile(FREEPBX_USER_FILE, manager_user, 0o640, _USER, _USER, secret=True, keep_other=True)
     yield from _kept_closed(read)
     yield from _included(
         "manager_custom.conf",

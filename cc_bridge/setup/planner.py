@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from cc_bridge.errors import SetupError
-from cc_bridge.setup.asterisk_files import asterisk_files
-from cc_bridge.setup.freepbx_files import freepbx_files
+from cc_bridge.setup.asterisk_files import ASTERISK_USER_FILE, asterisk_files
+from cc_bridge.setup.freepbx_files import FREEPBX_USER_FILE, freepbx_files
 from cc_bridge.setup.pbx_kind import PbxKind
 from cc_bridge.setup.plan import (
     SETTINGS,
@@ -52,7 +52,8 @@ def make_plan(options: SetupOptions, shipped: Sequence[ShippedFile], read: ReadF
     queues = (
         [queue for queue in queue_names(options.kind, read) if queue in options.queues] if freepbx else []
     )
-    secret = _secret(read) or options.new_secret
+    user_file = FREEPBX_USER_FILE if freepbx else ASTERISK_USER_FILE
+    secret = _secret(read) or _user_secret(read, user_file) or options.new_secret
     group = "asterisk" if re.search(rb"^asterisk:", read("/etc/group") or b"", re.MULTILINE) else "root"
     user = content["config/asterisk/manager.d/cc_bridge.conf"].replace(_PLACEHOLDER, secret.encode())
     dialplan = content["dialplans/extensions_cc_bridge.conf"]
@@ -100,6 +101,17 @@ def _secret(read: ReadFile) -> str:
     if named and not found:
         raise SetupError(f"{SETTINGS} names {named}, which is missing or empty")
     return found
+
+
+def _user_secret(read: ReadFile, user_file: str) -> str:
+    """Return the secret in the manager user's file, empty if there is none.
+
+    The file can remain from an earlier installation. `setup` does not replace a file that it did not write,
+    so the daemon must use the secret in it.
+    """
+    text = text_of(read(user_file))
+    found = re.search(r"^\[cc_bridge\][^\[]*?^[ \t]*secret[ \t]*=>?[ \t]*([^\s;]+)", text, re.MULTILINE)
+    return found[1] if found and found[1] != _PLACEHOLDER.decode() else ""
 
 
 def _settings(shipped: bytes, options: SetupOptions) -> bytes:

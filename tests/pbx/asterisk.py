@@ -34,12 +34,22 @@ def free_port(kind: socket.SocketKind) -> int:
 class Asterisk:
     """Its configuration is written when it is made; `start` and `stop` run it."""
 
-    def __init__(self, root: Path, name: str, texts: Mapping[str, str], values: Mapping[str, object]) -> None:
-        """Lay out the folders; `texts` are by their place under etc, `values` fill @PLACES@ in them."""
+    def __init__(
+        self,
+        root: Path,
+        name: str,
+        texts: Mapping[str, str],
+        values: Mapping[str, object],
+        ami_port: int = 0,
+    ) -> None:
+        """Lay out the folders; `texts` are by their place under etc, `values` fill @PLACES@ in them.
+
+        Without `ami_port` the manager interface gets a free port.
+        """
         self.name = name
-        self.ami_port = free_port(socket.SOCK_STREAM)
+        self.ami_port = ami_port or free_port(socket.SOCK_STREAM)
         self.boot_seconds = 0.0
-        self._root = root
+        self.root = root
         self._home = Path(tempfile.mkdtemp(dir=root / "tmp", prefix=f"{name}-"))
         self._inside = Path("/") / self._home.relative_to(root)
         self._process: subprocess.Popen[bytes] | None = None
@@ -54,9 +64,9 @@ class Asterisk:
         self._lay_out_sounds()
 
     def _modules(self) -> Path:
-        for folder in sorted((self._root / "usr" / "lib").glob("**/asterisk/modules")):
-            return Path("/") / folder.relative_to(self._root)
-        raise Unavailable(f"no modules of Asterisk in {self._root}")
+        for folder in sorted((self.root / "usr" / "lib").glob("**/asterisk/modules")):
+            return Path("/") / folder.relative_to(self.root)
+        raise Unavailable(f"no modules of Asterisk in {self.root}")
 
     def _lay_out_sounds(self) -> None:
         """Link what Debian ships, so that a test's own sounds lie beside it and not in it."""
@@ -64,10 +74,10 @@ class Asterisk:
         english = shipped / "sounds" / "en_US_f_Allison"
         share = self._home / "share"
         (share / "sounds" / "en").mkdir(parents=True)
-        for entry in (self._root / shipped.relative_to("/")).iterdir():
+        for entry in (self.root / shipped.relative_to("/")).iterdir():
             if entry.name != "sounds":
                 (share / entry.name).symlink_to(shipped / entry.name)
-        for entry in (self._root / english.relative_to("/")).iterdir():
+        for entry in (self.root / english.relative_to("/")).iterdir():
             (share / "sounds" / "en" / entry.name).symlink_to(english / entry.name)
         (self._home / "moh" / "music.wav").symlink_to(english / "demo-congrats.wav")
 
@@ -86,7 +96,7 @@ class Asterisk:
         inside = ["asterisk", "-f", "-C", str(self._inside / "etc" / "asterisk.conf")]
         with (self._home / "console").open("wb") as console:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "chroot", str(self._root), *inside],
+                ["setpriv", "--pdeathsig", "KILL", "chroot", str(self.root), *inside],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
@@ -122,7 +132,7 @@ class Asterisk:
 
     def _console(self, line: str) -> list[str]:
         conf = str(self._inside / "etc" / "asterisk.conf")
-        return ["chroot", str(self._root), "asterisk", "-C", conf, "-rx", line]
+        return ["chroot", str(self.root), "asterisk", "-C", conf, "-rx", line]
 
     def stop(self) -> None:
         """Stop it, politely first, and leave nothing behind."""

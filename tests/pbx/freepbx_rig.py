@@ -15,8 +15,9 @@ import tempfile
 from pathlib import Path
 
 from pbx.asterisk import Asterisk, free_port
-from pbx.core_fastagi import CoreFastAgi
+from pbx.core_fastagi import FREEPBX_PORT, CoreFastAgi, CoreFastAgiProcess
 from pbx.freepbx_gui import Gui
+from pbx.machine import commands_in
 from pbx.rig import PHONE, REPOSITORY, Rig
 from pbx.rootfs import root_of
 
@@ -49,18 +50,24 @@ def _read(folder: str, *ignored: str) -> dict[str, str]:
 class FreePbxRig(Rig):
     """Both sides of one version; `gui` is the web interface, `core_agi` FreePBX's own FastAGI server."""
 
-    def __init__(self, version: str) -> None:
+    def __init__(
+        self, version: str, core_agi: CoreFastAgi | CoreFastAgiProcess | None = None, ami_port: int = 0
+    ) -> None:
+        """Write the configuration; without `ami_port` the manager interface gets a free port."""
         root = root_of(version)
         self.version, self.sip_port = version, free_port(socket.SOCK_DGRAM)
         phones_sip = free_port(socket.SOCK_DGRAM)
-        self.core_agi = CoreFastAgi()
+        self.core_agi = core_agi or CoreFastAgi()
         self.closed_port = free_port(socket.SOCK_STREAM)
         self.secret = secrets.token_hex(16)
         self._calls = 0
         values: dict[str, object] = {
             "PBX_SIP_PORT": self.sip_port,
             "PHONES_SIP_PORT": phones_sip,
-            "CORE_AGI_PORT": self.core_agi.port,
+            # FreePBX's dialplan names no port: 4573 is Asterisk's default.
+            "CORE_AGI": "127.0.0.1"
+            if self.core_agi.port == FREEPBX_PORT
+            else f"127.0.0.1:{self.core_agi.port}",
             "SECRET": self.secret,
             "MACRO_MODULE": "load = app_macro.so" if version == "16" else "",
             "PHONES": "\n".join(
@@ -74,7 +81,9 @@ class FreePbxRig(Rig):
         ours["musiconhold.conf"] = (ETC / "pbx" / "musiconhold.conf").read_text()
         ours["extensions_base.conf"] = self.in_its_form(ours["extensions_base.conf"])
         pbx = {place: text for place, text in both.items() if not place.startswith("manager.d")}
-        self.pbx = Asterisk(root, "freepbx", pbx | ours, values | {"SIP_PORT": self.sip_port})
+        self.pbx = Asterisk(
+            root, "freepbx", pbx | ours, values | {"SIP_PORT": self.sip_port}, ami_port=ami_port
+        )
         self.phones = Asterisk(root, "phones", both | _read("phones"), values | {"SIP_PORT": phones_sip})
         self.etc = self.pbx.sounds.parents[1] / "etc"
         self.gui = Gui(self._write, self._reload)
@@ -117,14 +126,17 @@ class FreePbxRig(Rig):
             self.agent(phone)
         self.survey_at(self.closed_port)
         self.driver.until(lambda: all(member["Status"] == "1" for member in self.members()))
-        self.core_agi.served.clear()
-        self.core_agi.complaints.clear()
+        self.core_agi.forget()
         self.driver.forget()
         self.phones_driver.forget()
 
     def install(self) -> None:
         """Install cc_bridge by its page, and set what an administrator sets in the web interface."""
         self.follow(*STEPS)
+        self.choose_destinations()
+
+    def choose_destinations(self) -> None:
+        """Do the page's step 6 in the web interface, for every way to each queue."""
         gui = self.gui
         queue = {each: gui.custom_destination(f"cc-bridge-freepbx-queue,{each},1") for each in gui.queues}
         gui.inbound_routes = {f"02191000{each}": queue[each] for each in gui.queues} | {
@@ -147,10 +159,14 @@ class FreePbxRig(Rig):
         """
         printed = []
         for step in steps:
-            section = PAGE.read_text().split(f"\n## {step}\n")[1].split("\n## ")[0]
-            blocks = re.findall(r"^( *)```sh\n(.*?)^\1```", section, re.DOTALL | re.MULTILINE)
-            printed += [self._run(block) for _, block in blocks]
+            printed += [self._run(block) for block in commands_in(PAGE, step)]
         return "".join(printed)
+
+    @property
+    def console_command(self) -> str:
+        """The command that stands for `asterisk` of the page."""
+        conf = self.etc.relative_to(self._root) / "asterisk.conf"
+        return f"chroot {self._root} asterisk -C /{conf}"
 
     def _run(self, block: str) -> str:
         """Run one block of commands; AssertionError if one fails."""
@@ -166,8 +182,7 @@ class FreePbxRig(Rig):
         with tempfile.TemporaryDirectory() as home:
             (Path(home) / "ami-secret").write_text(self.secret + "\n")
             console = Path(home) / "asterisk"
-            conf = self.etc.relative_to(self._root) / "asterisk.conf"
-            console.write_text(f'#!/bin/sh\nexec chroot {self._root} asterisk -C /{conf} "$@"\n')
+            console.write_text(f'#!/bin/sh\nexec {self.console_command} "$@"\n')
             console.chmod(0o755)
             done = subprocess.run(
                 ["bash", "-eu", "-c", block],

@@ -173,6 +173,20 @@ def test_settings_of_the_administrator_stay_and_their_secret_is_used(settings, s
 
 
 @pytest.mark.parametrize(
+    ("kind", "file"),
+    [
+        (PbxKind.ASTERISK, "/etc/asterisk/manager.d/cc_bridge.conf"),
+        (PbxKind.FREEPBX, "/etc/asterisk/manager_cc_bridge.conf"),
+    ],
+)
+@pytest.mark.parametrize(("found", "used"), [("s3cret ; of 2025", "s3cret"), ("CHANGE-ME", "n3w")])
+def test_a_manager_user_of_an_earlier_installation_keeps_its_secret(kind, file, found, used):
+    """Setup does not replace the file, so another secret would lock the daemon out."""
+    files = DEBIAN | {file: f"[other]\nsecret = theirs\n[cc_bridge]\n;secret = old\nsecret = {found}\n"}
+    assert texts(plan(files, kind))["/etc/cc-bridge/ami-secret"] == f"{used}\n"
+
+
+@pytest.mark.parametrize(
     ("settings", "says"), [("[ami", "correct it"), ('ami = {secret_file = "/no"}', "/no, which is missing")]
 )
 def test_settings_that_cannot_be_used(settings, says):

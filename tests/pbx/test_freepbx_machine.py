@@ -1,0 +1,277 @@
+"""A FreePBX whose own FastAGI server has port 4573: cc_bridge is installed there by page and by `setup`.
+
+Both ways are the commands of the pages as they stand there, with the default ports. Steps of other programs
+are stood in for: Python's packages and the unit of systemd by this checkout and its daemon in the
+foreground, the web interface by `Gui`.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cc_bridge.config import Config
+from pbx.core_fastagi import CoreFastAgiProcess
+from pbx.daemon import Daemon
+from pbx.driver import event
+from pbx.freepbx_rig import PAGE, STEPS, FreePbxRig
+from pbx.machine import Machine, commands_in, own_network
+from pbx.rig import REPOSITORY
+from pbx.rootfs import VERSIONS, Unavailable
+from pbx.test_freepbx import ended, only, talking, through_the_survey
+from support.parts import missing
+
+INSTALLATION = REPOSITORY / "config" / "README.md"
+PROGRAM = "/opt/cc-bridge/bin/cc-bridge"
+SETUP = f"{PROGRAM} setup --name tehran --queue 600 --queue 606 --yes"
+DATA = "/var/lib/cc-bridge"
+
+
+class InstalledDaemon(Daemon):
+    """The daemon with the settings and the ports that the installation has given it."""
+
+    def __init__(self, machine: Machine, folder: Path) -> None:
+        self.machine = machine
+        self.http_port, self.agi_port = Config().http.port, Config().agi.port
+        self.url = f"sqlite:///{folder}/data/cc-bridge.sqlite"
+        self._log = (folder / "log").open("ab+")
+        self._process = None
+        self._forgotten = {}
+
+    def launch(self) -> None:
+        self._process = subprocess.Popen(
+            self.machine.words(PROGRAM, "run"),
+            # Otherwise each test would have to talk for five seconds.
+            env=self.machine.environment | {"CC_BRIDGE_QUEUE_DEFAULTS__MIN_TALK_SECONDS": "0"},
+            stdout=self._log,
+            stderr=self._log,
+        )
+
+    def doctor(self) -> dict[str, dict[str, str]]:
+        told = self.machine.run(f"{PROGRAM} doctor --json")
+        return {each["name"]: each for each in json.loads(told.stdout)["findings"]}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def network():
+    try:
+        with own_network():
+            yield
+    except Unavailable as reason:
+        missing("asterisk", reason)
+
+
+@pytest.fixture(scope="module", params=[pytest.param(each, marks=pytest.mark.asterisk) for each in VERSIONS])
+def running(request, network, tmp_path_factory):  # noqa: ARG001 - before all sockets
+    core_agi = CoreFastAgiProcess(tmp_path_factory.mktemp("core"))
+    try:
+        rig = FreePbxRig(request.param, core_agi, ami_port=5038)
+    except Unavailable as reason:
+        core_agi.stop()
+        missing("asterisk", reason)
+    try:
+        rig.start()
+        yield rig
+    finally:
+        rig.stop()
+
+
+@pytest.fixture
+def rig(running, request):
+    request.node.asterisk_log = (running, len(running.log()))
+    running.reset()
+    running.driver.set_global("CCB_AGI", "")
+    return running
+
+
+@pytest.fixture
+def machine(rig, tmp_path):
+    """Make the machine of the PBX: it has FreePBX's mark, its user, and the program of this checkout."""
+    (tmp_path / "data").mkdir()
+    home = rig.etc.parent
+    binds = {
+        "/etc/asterisk": rig.etc,
+        "/var/lib/asterisk/sounds": rig.pbx.sounds,
+        "/usr/share/asterisk": rig.pbx.root / "usr/share/asterisk",  # where its sounds are links to
+        DATA: tmp_path / "data",
+        f"/{home.parent.name}/{home.name}": home,  # as Asterisk sees it
+    }
+    try:
+        made = Machine(tmp_path, binds, rig.console_command)
+    except Unavailable as reason:
+        missing("asterisk", reason)
+    made.paste(
+        f"""
+        id asterisk || useradd --system asterisk
+        touch /etc/freepbx.conf
+        mkdir -p /opt/cc-bridge/bin /etc/cc-bridge
+        ln -s {Path(sys.executable).with_name("cc-bridge")} /opt/cc-bridge/bin/
+        """
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def daemon(machine, tmp_path):
+    running = InstalledDaemon(machine, tmp_path)
+    yield running
+    running.close()
+
+
+def by_the_page(rig, machine):
+    """Do the steps that the page names: 3, 5 and 6 of the installation, then its own 2 to 5."""
+    printed = ""
+    for step in (3, 5, 6):
+        (commands,) = commands_in(INSTALLATION, "Installation", step)
+        printed += machine.paste(commands.replace("queues.sales", "queues.600"))
+    for step in STEPS:
+        for commands in commands_in(PAGE, step):
+            printed += machine.paste(commands)
+    return printed
+
+
+def undone_by_the_page(machine):
+    for commands in commands_in(PAGE, "Undo"):
+        machine.paste(commands)
+
+
+def tree(rig, machine):
+    """Return all files that the installation may touch; Asterisk's own are in other folders."""
+    return machine.tree(rig.etc, rig.pbx.sounds)
+
+
+def agi_calls(rig):
+    """Return the scripts that FreePBX's dialplan has asked for at Asterisk's default port."""
+    calls = rig.driver.events(lambda e: e.name == "Newexten" and e["Application"] == "AGI")
+    found = (re.fullmatch(r"agi://127\.0\.0\.1/([\w.]+).*", each["AppData"]) for each in calls)
+    return [each[1] for each in found if each]
+
+
+def unwell(findings):
+    return {name: each for name, each in findings.items() if each["level"] not in {"ok", "skip"}}
+
+
+def is_well_beside_freepbx(daemon):
+    """Check what the doctor says of both servers."""
+    findings = daemon.doctor()
+    # Agents of 602 log in later, only some queues were named, and FreePBX's own secrets are readable.
+    assert unwell(findings).keys() == {"queues.members", "queues.interface", "secrets.manager"}, findings
+    assert "cc_bridge" not in findings["secrets.manager"]["seen"]
+    assert findings["agi.port"]["level"] == "ok"
+    assert findings["agi.port"]["seen"].startswith("14573, used by the daemon; 4573 belongs to FreePBX's")
+    assert findings["dialplan.CCB_AGI"]["seen"].endswith(
+        "(the default, since it is not set): this daemon answers"
+    )
+
+
+def a_call_is_surveyed(rig, daemon):
+    """Call a queue whose agent has Follow-Me: FreePBX's server names the phones, ours asks the question."""
+    rig.driver.forget()
+    caller = rig.call("02191000606")
+    talking(rig, "1003")
+    rig.driver.wait_for(event("LocalOptimizationEnd"))
+    rig.agent_hangs_up("carol")
+    answer, attempt = through_the_survey(rig, caller, daemon)
+    assert (answer["value"], attempt["queue"], attempt["agent"]) == (4, "606", "Carol Chen")
+    assert rig.core_agi.served == agi_calls(rig) == ["dialparties.agi"]
+    assert rig.core_agi.complaints == []
+    assert daemon.metric("cc_bridge_agi_foreign_requests_total") == 0
+
+
+def choose_destinations(rig):
+    rig.choose_destinations()
+    rig.driver.until(lambda: "dest-1" in rig.console("dialplan show customdests"))
+
+
+def choose_queues_again(rig):
+    """Do the first two steps of the page's Undo in the web interface."""
+    rig.gui.custom_destinations.clear()
+    rig.gui.inbound_routes = {f"02191000{each}": f"ext-queues,{each},1" for each in rig.gui.queues}
+    rig.gui.ivr_entries.clear()
+    rig.gui.time_conditions.clear()
+    rig.gui.fail_over.clear()
+    rig.gui.apply_config()
+
+
+@pytest.fixture
+def before_the_installation(rig):
+    """Give a PBX without cc_bridge, before and after."""
+    choose_queues_again(rig)
+    yield
+    rig.reset()
+    choose_queues_again(rig)
+
+
+@pytest.mark.usefixtures("before_the_installation")
+def test_setup_and_its_undo(rig, machine, daemon):
+    before = tree(rig, machine)
+    done = machine.run(SETUP)
+    assert done.returncode == 1, done.stdout + done.stderr  # the doctor's warnings
+    assert not [each for each in done.stdout.splitlines() if " failed" in each or each.startswith("FAIL")]
+    assert "run        asterisk -rx 'queue reload all'" in done.stdout
+    daemon.start()
+    choose_destinations(rig)
+    is_well_beside_freepbx(daemon)
+    a_call_is_surveyed(rig, daemon)
+    assert "nothing to change" in machine.paste(f"{SETUP} || true")
+    daemon.stop()
+    choose_queues_again(rig)
+    undone = machine.paste(f"{PROGRAM} setup --undo --yes")
+    assert "keep" not in undone.split()
+    after = tree(rig, machine)
+    assert {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)} == set()
+    assert "username: cc_bridge" not in rig.console("manager show user cc_bridge")
+    rig.driver.forget()
+    rig.core_agi.forget()
+    caller = rig.call("02191000606")
+    talking(rig, "1003")
+    rig.agent_hangs_up("carol")
+    ended(rig, caller)
+    assert rig.core_agi.served == agi_calls(rig) == ["dialparties.agi"]
+
+
+@pytest.mark.usefixtures("before_the_installation")
+def test_the_steps_of_the_page(rig, machine, daemon):
+    before = tree(rig, machine)
+    printed = by_the_page(rig, machine)
+    assert "username: cc_bridge" in printed
+    daemon.start()
+    choose_destinations(rig)
+    is_well_beside_freepbx(daemon)
+    a_call_is_surveyed(rig, daemon)
+    daemon.stop()
+    choose_queues_again(rig)
+    undone_by_the_page(machine)
+    after = tree(rig, machine)
+    left = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    custom = ("extensions_custom.conf", "manager_custom.conf", "queues_post_custom.conf")  # have empty lines
+    settings = {"/etc/cc-bridge/ami-secret", "/etc/cc-bridge/cc-bridge.toml"}
+    assert left == {f"{rig.etc}/{name}" for name in custom} | {f"{rig.pbx.sounds}/fa"} | settings
+
+
+@pytest.mark.usefixtures("before_the_installation")
+def test_at_freepbxs_port_and_first_ours_is_not_ready_and_the_doctor_names_freepbx(rig, machine, daemon):
+    """FreePBX's server finds the port taken, and its calls reach ours."""
+    machine.run(SETUP)
+    machine.paste("sed -i 's/^port = 14573/port = 4573/' /etc/cc-bridge/cc-bridge.toml")
+    rig.core_agi.stop()
+    try:
+        daemon.start()
+        assert "agi" in json.loads(daemon.get("/readyz")[1])["checks"]
+        caller = rig.call("02191000606")
+        daemon.until(lambda: daemon.get("/readyz")[0] == 503)
+        assert "dialparties.agi" in daemon.readiness()["checks"]["agi"]
+        findings = daemon.doctor()
+        assert "these are calls for FreePBX's own FastAGI server core-fastagi" in findings["daemon"]["seen"]
+        assert findings["agi.port"]["level"] == findings["daemon"]["level"] == "FAIL"
+        assert "4573 is the port of FreePBX's FastAGI server" in findings["agi.port"]["seen"]
+        caller.hang_up()
+        ended(rig, caller)
+    finally:
+        daemon.close()
+        rig.core_agi.start()
+        machine.run(f"{PROGRAM} setup --undo --yes")
