@@ -49,7 +49,7 @@ class Gui:
 
     write: Callable[[str, str], None]
     reload: Callable[[], None]
-    queues: tuple[str, ...] = ("600", "601", "602", "603", "606")
+    queues: tuple[str, ...] = ("600", "601", "602", "603", "606", "607")
     custom_destinations: dict[str, tuple[str, str]] = field(default_factory=dict)
     inbound_routes: dict[str, str] = field(default_factory=dict)  # by DID
     fail_over: dict[str, str] = field(default_factory=dict)  # by queue

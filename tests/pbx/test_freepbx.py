@@ -3,6 +3,7 @@
 The recordings of a real FreePBX (fixtures/ami/freepbx) say whether the rig behaves alike.
 """
 
+import json
 import re
 
 import pytest
@@ -157,6 +158,67 @@ def test_who_is_not_served_by_the_chain_goes_where_its_last_queue_says(rig):
     ]
     assert exits == [("601", "TIMEOUT"), ("602", "TIMEOUT")]
     assert not rig.driver.events(event("Newexten", Context="cc-bridge-survey"))
+
+
+@pytest.fixture
+def fails_over(rig):
+    """Return a function that sets where callers of 601 and 607 go who are not served there."""
+    before = rig.gui.fail_over.copy()
+
+    def set_to(destination):
+        rig.gui.fail_over |= {"601": destination, "607": destination}
+        rig.gui.apply_config()
+
+    yield set_to
+    rig.gui.fail_over = before
+    rig.gui.apply_config()
+
+
+def overflows(rig, why):
+    """Call a queue that cannot serve the caller, and return the caller once 600 has answered."""
+    rig.agent("dave", does="never")
+    only(rig, "alice")
+    queue = {"TIMEOUT": "601", "FULL": "607"}[why]
+    if why == "FULL":
+        rig.call("02191000607")
+        rig.driver.wait_for(event("QueueCallerJoin", Queue="607"))
+    caller = rig.call(f"02191000{queue}")
+    left = event("UserEvent", UserEvent="CCQueueExit", Queue=queue, QueueStatus=why, Uniqueid=caller.uniqueid)
+    rig.driver.wait_for(left)
+    rig.driver.wait_for(event("AgentConnect", Queue="600"))
+    talking(rig, "1001")
+    return caller
+
+
+@pytest.mark.parametrize("why", ["TIMEOUT", "FULL"])
+def test_an_overflow_into_a_custom_destination_keeps_the_survey(rig, daemon, fails_over, why):
+    fails_over(rig.gui.inbound_routes["02191000600"])
+    caller = overflows(rig, why)
+    rig.agent_hangs_up("alice")
+    is_asked(rig)
+    rig.phones_driver.action("PlayDTMF", Channel=caller.phone, Digit="4")
+    (answer,) = daemon.wait_for_rows("answers")
+    (attempt,) = daemon.rows("survey_attempts")
+    assert (answer["value"], attempt["queue"], attempt["agent"]) == (4, "600", "Alice Avci")
+    rig.driver.wait_for(event("Hangup", Uniqueid=caller.uniqueid))
+    daemon.until(lambda: [row for row in daemon.rows("calls") if row["call_id"] == caller.uniqueid])
+    assert daemon.rows("not_routed_calls") == []
+
+
+@pytest.mark.parametrize("why", ["TIMEOUT", "FULL"])
+def test_an_overflow_into_the_queue_itself_forgets_the_survey_and_is_counted(rig, daemon, fails_over, why):
+    fails_over("ext-queues,600,1")
+    caller = overflows(rig, why)
+    rig.agent_hangs_up("alice")
+    rig.driver.wait_for(event("Hangup", Uniqueid=caller.uniqueid))
+    (row,) = daemon.wait_for_rows("not_routed_calls")
+    assert (row["uniqueid"], row["queue"], row["agent"]) == (caller.uniqueid, "600", "Alice Avci")
+    assert daemon.metric("cc_bridge_not_routed_calls_total", queue="600") == 1
+    assert daemon.rows("survey_attempts") == []
+    told = daemon.command("doctor", "--json")
+    (finding,) = (each for each in json.loads(told.stdout)["findings"] if each["name"] == "surveys.routing")
+    assert finding["level"] != "ok"
+    assert "600: 1 of the last 1 answered callers did not come" in finding["seen"]
 
 
 def test_issabels_continue_destination_leads_to_the_survey(rig, daemon):
