@@ -192,10 +192,10 @@ def _program() -> PurePosixPath:
 
 def _show(plan: "SetupPlan", machine: "Machine") -> None:
     """Print what a setup would do: each file with its differences, and each command. No secret is printed."""
-    from cc_bridge.setup.changes import FileAction, changes
+    from cc_bridge.setup.changes import FileAction, changes, quoted
     from cc_bridge.setup.record import SetupRecord
 
-    commands = [" ".join(command) for command in (*plan.before, *plan.after)]
+    commands = [quoted(command) for command in (*plan.before, *plan.after)]
     listed = list(changes(plan, machine, SetupRecord.load(machine)))
     for change in listed:
         file = change.file

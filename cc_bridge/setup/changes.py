@@ -7,12 +7,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cc_bridge.errors import SetupError
+from cc_bridge.setup.asterisk_files import DIALPLAN
 from cc_bridge.setup.block import without_block
+from cc_bridge.setup.dialplan_references import references
 from cc_bridge.setup.machine import FileState, Machine
 from cc_bridge.setup.plan import Command, PlannedFile, SetupPlan, text_of
 from cc_bridge.setup.record import SetupRecord, digest
 
-__all__ = ["FileAction", "FileChange", "apply", "changes", "undo"]
+__all__ = ["FileAction", "FileChange", "apply", "changes", "quoted", "undo"]
+
+_ETC = "/etc/asterisk"
+_DIALPLAN_FILES = ("*.conf", "*.ael", "*.lua")
+_STILL_USED = (
+    "these lines send calls to cc_bridge's dialplan, and without it Asterisk hangs up the calls. Send them to"
+    " the queue itself again, run: asterisk -rx 'dialplan reload', and repeat the undo (FreePBX: choose the"
+    " queues again, delete the Custom Destinations, and Apply Config):"
+)
 
 Report = Callable[[str], None]
 """A function that prints a line."""
@@ -83,12 +94,15 @@ def undo(machine: Machine, report: Report) -> bool:
 
     A file that was changed after the setup is not overwritten. If setup had added lines at its end, these
     lines are removed. If setup had created or replaced the whole file, the file stays as it is, this is
-    reported, and the result is False. Raises SetupError or OSError.
+    reported, and the result is False. Raises OSError. Raises SetupError, too, and changes nothing if the
+    administrator's dialplan still sends calls to cc_bridge: Asterisk would hang up these calls.
     """
     record = SetupRecord.load(machine)
     if not record.files:
         report("nothing to undo")
         return True
+    if lines := list(_references(machine, record)):
+        raise SetupError("\n".join([_STILL_USED, *lines]))
     succeeded = _run([tuple(command) for command in record.undo_before], machine, report)
     for path in reversed(list(record.files)):
         if _restore(path, machine, record, report):
@@ -98,6 +112,20 @@ def undo(machine: Machine, report: Report) -> bool:
     commands = [tuple(command) for command in record.undo_after]
     record.remove(machine)
     return _run(commands, machine, report) and succeeded and not record.files
+
+
+def _references(machine: Machine, record: SetupRecord) -> Iterator[str]:
+    """Yield each line that sends calls to dialplan files of cc_bridge which an undo removes.
+
+    Each text has the path of the file before the line. `record` has the files that setups wrote.
+    """
+    removed = {path for path, file in record.files.items() if not file.backup}
+    if f"{_ETC}/{DIALPLAN}" not in removed:
+        return
+    for pattern in _DIALPLAN_FILES:
+        for path in machine.find(_ETC, pattern):
+            if path not in removed:
+                yield from (f"{path}: {line}" for line in references(text_of(machine.read(path))))
 
 
 def _is_ours(record: SetupRecord, path: str, before: FileState) -> bool:
@@ -150,11 +178,16 @@ def _restore(path: str, machine: Machine, record: SetupRecord, report: Report) -
     return True
 
 
+def quoted(command: Command) -> str:
+    """Return a command as it can be pasted into a shell; its words contain no quotation mark."""
+    return " ".join(f"'{word}'" if " " in word else word for word in command)
+
+
 def _run(commands: Sequence[Command], machine: Machine, report: Report) -> bool:
     """Run commands and report them. Return whether all succeeded; a failed one does not stop the others."""
     succeeded = True
     for command in commands:
-        words = " ".join(f"'{word}'" if " " in word else word for word in command)
+        words = quoted(command)
         if not machine.is_this:
             report(f"{'not run':<10} {words}")
             continue

@@ -66,6 +66,12 @@ class Machine:
         except FileNotFoundError:
             return None
 
+    def find(self, folder: str, pattern: str) -> list[str]:
+        """Return the paths of all files in a directory, and in those below it, whose names fit a pattern."""
+        place = self.place(folder)
+        found = (file for file in place.rglob(pattern) if file.is_file())
+        return sorted(f"{folder}/{file.relative_to(place)}" for file in found)
+
     def state(self, path: str) -> FileState | None:
         """Return the state of a file, None if it is missing. Raises OSError."""
         place = self.place(path)

@@ -143,7 +143,7 @@ def _state(path: Path) -> tuple[object, ...]:
     kind = state.st_mode
     content: object = None
     if stat.S_ISLNK(kind):
-        content = os.readlink(path)
+        content = str(path.readlink())
     elif stat.S_ISREG(kind):
         content = path.read_bytes()
     return oct(kind), state.st_uid, state.st_gid, content

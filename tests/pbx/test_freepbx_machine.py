@@ -21,7 +21,7 @@ from pbx.freepbx_rig import PAGE, STEPS, FreePbxRig
 from pbx.machine import Machine, commands_in, own_network
 from pbx.rig import REPOSITORY
 from pbx.rootfs import VERSIONS, Unavailable
-from pbx.test_freepbx import ended, only, talking, through_the_survey
+from pbx.test_freepbx import ended, talking, through_the_survey
 from support.parts import missing
 
 INSTALLATION = REPOSITORY / "config" / "README.md"
@@ -122,7 +122,7 @@ def daemon(machine, tmp_path):
     running.close()
 
 
-def by_the_page(rig, machine):
+def by_the_page(machine):
     """Do the steps that the page names: 3, 5 and 6 of the installation, then its own 2 to 5."""
     printed = ""
     for step in (3, 5, 6):
@@ -237,7 +237,7 @@ def test_setup_and_its_undo(rig, machine, daemon):
 @pytest.mark.usefixtures("before_the_installation")
 def test_the_steps_of_the_page(rig, machine, daemon):
     before = tree(rig, machine)
-    printed = by_the_page(rig, machine)
+    printed = by_the_page(machine)
     assert "username: cc_bridge" in printed
     daemon.start()
     choose_destinations(rig)

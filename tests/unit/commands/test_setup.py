@@ -29,7 +29,7 @@ def test_a_dry_run_shows_everything_but_secrets_and_writes_nothing(cc_bridge, tm
     assert told.exit_code == 0, told.output
     assert "create     /etc/cc-bridge/ami-secret  (root:root, mode 0600)" in told.output
     assert "           +timestampevents = yes" in told.output
-    assert "run        asterisk -rx manager reload" in told.output
+    assert "run        asterisk -rx 'manager reload'\n" in told.output
     assert "hidden" not in told.output
     assert "secret = " not in told.output
     assert files(tmp_path) == before
@@ -55,6 +55,29 @@ def test_it_asks_first(cc_bridge, tmp_path):
     told = cc_bridge("--undo", input="y\n")
     assert told.exit_code == 0, told.output
     assert "its data in /var/lib/cc-bridge" in told.output
+    assert files(tmp_path) == before
+
+
+def test_an_undo_that_would_hang_callers_up_changes_nothing(cc_bridge, tmp_path):
+    dialplan = tmp_path / "etc/asterisk/extensions.conf"
+    dialplan.write_text("[incoming]\nexten => 8001,1,Queue(sales,t,,,300)\n")
+    before = files(tmp_path)
+    assert cc_bridge("-y").exit_code == 0
+    dialplan.write_text(
+        dialplan.read_text().replace("Queue(sales,t,,,300)", "Gosub(cc-bridge-queue,s,1(sales,t,300))")
+    )
+    during = files(tmp_path)
+    told = cc_bridge("--undo", "-y")
+    assert told.exit_code == 1
+    assert told.stderr.startswith("Error: these lines send calls to cc_bridge's dialplan")
+    assert told.stderr.endswith(
+        ":\n/etc/asterisk/extensions.conf: exten => 8001,1,Gosub(cc-bridge-queue,s,1(sales,t,300))\n"
+    )
+    assert files(tmp_path) == during
+    dialplan.write_text(
+        dialplan.read_text().replace("Gosub(cc-bridge-queue,s,1(sales,t,300))", "Queue(sales,t,,,300)")
+    )
+    assert cc_bridge("--undo", "-y").exit_code == 0
     assert files(tmp_path) == before
 
 

@@ -118,6 +118,33 @@ def test_what_the_administrator_changes_later_survives_the_undo(machine):
     assert not (machine.root / FOLDER.strip("/")).exists()
 
 
+def test_an_undo_waits_until_no_file_sends_calls_to_the_dialplan(machine):
+    setup(machine)
+    generated = machine.root / "etc/asterisk/extensions_additional.conf"
+    generated.write_text("[customdests]\nexten => dest-1,1,Goto(cc-bridge-freepbx-queue,600,1)\n")
+    during = everything(machine)
+    with pytest.raises(
+        SetupError, match=r"extensions_additional.conf: exten => dest-1,1,Goto\(cc-bridge-freepbx"
+    ):
+        undo(machine)
+    assert everything(machine) == during
+    generated.write_text("[customdests]\n; as before: cc-bridge-freepbx-queue\n")
+    assert undo(machine)[0]
+
+
+def test_a_dialplan_that_was_installed_by_hand_stays_so_the_undo_does_not_wait(machine):
+    options = plan(machine)
+    file = machine.root / "etc/asterisk/extensions_cc_bridge.conf"
+    (content,) = [each.content for each in options.files if each.path.endswith(f"/{file.name}")]
+    file.write_bytes(content)
+    file.chmod(0o640)
+    own = machine.root / "etc/asterisk/extensions_own.conf"
+    own.write_text("[own]\nexten => 1,1,Gosub(cc-bridge-queue,s,1(600,t,300))\n")
+    setup(machine)
+    assert undo(machine)[0]
+    assert file.read_bytes() == content
+
+
 def test_a_recording_of_the_administrator_is_never_replaced(machine):
     sounds = "var/lib/asterisk" if pbx_kind(machine.root) is PbxKind.FREEPBX else "usr/share/asterisk"
     voice = machine.root / sounds / "sounds/fa/cc_bridge/csat_ask.wav"
