@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cc_bridge.doctor.check_result import CheckResult, ok, warn
+from cc_bridge.doctor.posix_acl import acl_warning, other_readers
 from cc_bridge.setup.pbx_kind import PbxKind, pbx_kind
 
 __all__ = ["check"]
@@ -20,11 +21,11 @@ _SECRET = re.compile(rb"^\s*secret\s*=>?\s*\S", re.MULTILINE)
 
 
 def check(folder: str | None) -> Iterator[CheckResult]:
-    """Yield a warning for each file with manager secrets that every user of this machine can read.
+    """Yield a warning for each file with manager secrets that other users of this machine can read.
 
-    `folder` is Asterisk's configuration directory, None if the PBX is another machine. Yield one result with
-    the level ok if there are files with secrets and none of them needs a warning. Yield nothing if there are
-    none.
+    The permissions of a file can let every user read it, and its access control list further users. `folder`
+    is Asterisk's configuration directory, None if the PBX is another machine. Yield one result with the level
+    ok if there are files with secrets and none of them needs a warning. Yield nothing if there are none.
     """
     if folder is None:
         return
@@ -38,7 +39,10 @@ def check(folder: str | None) -> Iterator[CheckResult]:
             f" ({stat.filemode(file.stat().st_mode)})",
             f"chmod o-rwx {file}{_freepbx_note()}",
         )
-    if with_secrets and not open_to_all:
+    shared = [file for file in with_secrets if file not in open_to_all and list(other_readers(file))]
+    for file in shared:
+        yield acl_warning(_NAME, file)
+    if with_secrets and not open_to_all and not shared:
         yield ok(_NAME, f"no file in {folder} with a manager user's secret is readable by all users")
 
 

@@ -1,7 +1,7 @@
 """The user as which Asterisk runs on this machine, and whether this user can read or write a file.
 
 Asterisk can run as another user than the administrator who copied a file. A file that only root can read is
-then missing for Asterisk. Access control lists are not considered.
+then missing for Asterisk.
 """
 
 import os
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cc_bridge.daemon.port_holder import port_holder
+from cc_bridge.doctor.posix_acl import acl_of
 
 __all__ = ["AsteriskUser", "asterisk_user"]
 
@@ -49,12 +50,17 @@ class AsteriskUser:
         if self.uid == _ROOT:
             return True
         found = path.stat()
-        mode = found.st_mode
         if found.st_uid == self.uid:
-            mode >>= 6
-        elif found.st_gid in self.groups:
-            mode >>= 3
-        return mode & bits == bits
+            return (found.st_mode >> 6) & bits == bits
+        entries = acl_of(path)
+        of_user = [each for each in entries if not each.is_group and each.id == self.uid]
+        of_groups = [
+            each
+            for each in entries
+            if each.is_group and (found.st_gid if each.id is None else each.id) in self.groups
+        ]
+        permissions = [each.permissions for each in of_user or of_groups] or [found.st_mode]
+        return any(each & bits == bits for each in permissions)
 
 
 def asterisk_user(ami_port: int, proc: Path = Path("/proc")) -> AsteriskUser | None:

@@ -13,6 +13,7 @@ from cc_bridge.config import Config
 from cc_bridge.config.startup import secret_faults
 from cc_bridge.config.survey_files import load_surveys
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, warn
+from cc_bridge.doctor.posix_acl import acl_warning, other_readers
 from cc_bridge.errors import CcBridgeError
 
 __all__ = ["check", "config_errors"]
@@ -60,9 +61,10 @@ def _secrets(config: Config) -> Iterator[CheckResult]:
 
 
 def _permissions(config: Config, file: Path | None) -> Iterator[CheckResult]:
-    """Yield a warning for each file that contains a secret and that every user of this machine can read.
+    """Yield a warning for each file that contains a secret and that other users of this machine can read.
 
-    If there are files with secrets and none of them needs a warning, yield one result with the level ok.
+    The permissions of a file can let every user read it, and its access control list further users. If there
+    are files with secrets and none of them needs a warning, yield one result with the level ok.
     """
     secret_files = [
         config.ami.secret_file,
@@ -82,7 +84,11 @@ def _permissions(config: Config, file: Path | None) -> Iterator[CheckResult]:
             f"{each}: every user of this machine can read it ({stat.filemode(each.stat().st_mode)})",
             f"chmod o-rwx {each}",
         )
-    if with_secrets and not open_to_all:
+    shared = [each for each in with_secrets if each not in open_to_all and each.exists()]
+    shared = [each for each in shared if list(other_readers(each))]
+    for each in shared:
+        yield acl_warning("secrets.permissions", each)
+    if with_secrets and not open_to_all and not shared:
         yield ok("secrets.permissions", "no file with a secret is readable by all users")
 
 

@@ -1,9 +1,8 @@
-"""Root file systems with a real Asterisk: 22 from Debian sid, 16 from bullseye.
+"""Root file systems with a real Asterisk: 22 from Debian sid, 16 from bullseye, and what is in experimental.
 
 `rig.py` asks for one; the first time it is built (about 40 s, from the mirror that the host's own apt
-uses) and kept under `$CC_BRIDGE_TEST_CACHE`, by default `~/.cache/cc_bridge-tests`. The trap: sid moves
-on. A kept tree goes on working; when a new one can no longer be had, `Unavailable` names the version
-found.
+uses) and kept under `$CC_BRIDGE_TEST_CACHE`, by default `~/.cache/cc_bridge-tests`. sid and experimental
+change: a kept tree continues to work. If a new tree cannot be built, `Unavailable` names the version found.
 """
 
 import fcntl
@@ -18,10 +17,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["VERSIONS", "Unavailable", "cache", "debian_mirror", "locked", "root_of", "run_tool"]
+__all__ = [
+    "EXPERIMENTAL",
+    "VERSIONS",
+    "Unavailable",
+    "cache",
+    "debian_mirror",
+    "locked",
+    "root_of",
+    "run_tool",
+]
 
 VERSIONS = {"22": "sid", "16": "bullseye"}
-PACKAGES = "asterisk,asterisk-modules,asterisk-core-sounds-en-wav"
+EXPERIMENTAL = "experimental"  # the next 22 or a later release; not always there
+PACKAGES = ("asterisk", "asterisk-modules", "asterisk-config")
+SOUNDS = "asterisk-core-sounds-en-wav"
 BUILD_SECONDS = 900.0  # a slow mirror; usually 40
 
 
@@ -51,23 +61,29 @@ def cache() -> Path:
 def _build(version: str, root: Path) -> None:
     if shutil.which("mmdebstrap") is None:
         raise Unavailable("no mmdebstrap here (Debian's package of that name)")
+    mirror = debian_mirror()
+    suite = VERSIONS.get(version, "sid")
+    packages, sources = PACKAGES, [mirror]
+    if version == EXPERIMENTAL:
+        packages = tuple(f"{package}/{EXPERIMENTAL}" for package in PACKAGES)
+        sources = [f"deb {mirror} {each} main" for each in (suite, EXPERIMENTAL)]
     unfinished = Path(tempfile.mkdtemp(dir=root.parent, prefix=f"{root.name}."))
     try:
         run_tool(
             "mmdebstrap",
             "--mode=root",
             "--variant=minbase",
-            f"--include={PACKAGES}",
+            f"--include={','.join([*packages, SOUNDS])}",
             '--aptopt=Acquire::Check-Valid-Until "false"',  # sid's Release file can be past its date
             '--aptopt=APT::Install-Recommends "false"',
-            VERSIONS[version],
+            suite,
             str(unfinished),
-            debian_mirror(),
+            *sources,
         )
         unfinished.chmod(0o755)
         found = run_tool("chroot", str(unfinished), "asterisk", "-V").strip()
-        if not found.startswith(f"Asterisk {version}."):
-            raise Unavailable(f"Debian {VERSIONS[version]} has {found}, not {version}")
+        if version != EXPERIMENTAL and not found.startswith(f"Asterisk {version}."):
+            raise Unavailable(f"Debian {suite} has {found}, not {version}")
         unfinished.rename(root)
     finally:
         if unfinished.exists():  # never into a file system that is still mounted there

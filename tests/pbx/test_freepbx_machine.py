@@ -253,6 +253,68 @@ def test_the_steps_of_the_page(rig, machine, daemon):
     assert left == {f"{rig.etc}/{name}" for name in custom} | {f"{rig.pbx.sounds}/fa"} | settings
 
 
+SETTINGS = "/etc/cc-bridge/cc-bridge.toml"
+SECRET = "/etc/cc-bridge/ami-secret"
+PROMPT = "$SOUNDS/en/cc_bridge/csat_ask.wav"
+CONSOLE = "asterisk -rx 'dialplan reload'; asterisk -rx 'manager reload'; asterisk -rx 'queue reload all'"
+USER = "/etc/asterisk/manager_cc_bridge.conf"
+QUEUES = "/etc/asterisk/queues_cc_bridge.conf"
+MANAGER = "/etc/asterisk/manager_custom.conf"
+DIALPLAN = "/etc/asterisk/extensions_custom.conf"
+GLOBALS = "/etc/asterisk/globals_custom.conf"
+# For each fault: the file that it is in, the command that plants it, the doctor's finding, its words.
+FAULTS = [
+    (PROMPT, "truncate -s 0 {}", "prompts.csat.en", "empty: cc_bridge/csat_ask"),
+    (PROMPT, "truncate -s 3000 {}", "prompts.csat.en", "truncated: cc_bridge/csat_ask"),
+    (PROMPT, "rm {}", "prompts.csat.en", "missing in "),
+    (SETTINGS, "sed -i 's/^survey = .*/survey = \"full\"/' {}", "recordings", "does not exist"),
+    (USER, "chmod 644 {}", "secrets.manager", "manager_cc_bridge.conf: every user"),
+    (SECRET, "chmod 644 {}", "secrets.permissions", "every user of this machine can read it"),
+    (QUEUES, "sed -i 's/=yes/=no/' {}", "queues.interface", "600, "),
+    (DIALPLAN, "sed -i /cc_bridge/d {}", "dialplan.contexts", "missing: cc-bridge"),
+    (MANAGER, "sed -i s/events.=.yes/events=no/ {}", "ami.timestamps", "no timestamp;"),
+    (MANAGER, "sed -i /manager_cc/d {}", "ami.login", "Authentication failed"),
+    (USER, "sed -i /^eventfilter/d {}", "ami.filter", "not needed"),
+    (GLOBALS, "echo CCB_AGI=127.0.0.1:4573 >> {}", "dialplan.CCB_AGI", "core-fastagi"),
+    (SECRET, "truncate -s 0 {}", "secrets", "the file is empty"),
+    (SECRET, "sed -i '1s/^/\\xef\\xbb\\xbf/' {}", "secrets", "byte-order mark"),
+    (SETTINGS, "sed -i 's/^survey = .*/survey = \"nps\"/' {}", "surveys", "known are"),
+    (SETTINGS, "sed -i 's/^url = .*/url = \"postgres:u@h\"/' {}", "config", "must "),
+    (SETTINGS, "sed -i 's/^url = .*/url = \"sqlite:c\"/' {}", "config", "must "),
+    (SETTINGS, "sed -i 's/^name = .*/name = \"a b\"/' {}", "config", "1 to 40 of the characters"),
+    (SETTINGS, "sed -i 's/^name = .*/name = tehran/' {}", "config", "name = tehran"),
+]
+
+
+@pytest.mark.usefixtures("before_the_installation")
+def test_each_planted_fault_has_its_line_of_the_doctor_and_no_other(rig, machine, daemon):
+    """A fault that remained after its repair would show among the findings of the next one."""
+    if rig.version != "22":
+        pytest.skip("one version is enough: the doctor asks both the same (test_doctor.py)")
+    machine.run(SETUP)
+    daemon.start()
+    before = daemon.doctor()
+    sounds = str(rig.pbx.sounds).removeprefix(str(rig.pbx.root))
+    try:
+        for file, command, name, says in FAULTS:
+            assert name not in before or says not in before[name]["seen"]
+            place = file.replace("$SOUNDS", sounds)
+            machine.paste(f"cp -a {place} /opt/kept; {command.format(place)}; {CONSOLE}")
+            found = daemon.doctor()
+            machine.paste(f"cp -a /opt/kept {place}; {CONSOLE}")
+            assert found[name]["level"] in {"warn", "FAIL"}, command
+            assert says in found[name]["seen"], command
+            others = unwell(found).keys() - unwell(before).keys() - {name}
+            assert others <= {"ami.login"}, command  # without a secret there is no login
+        after = daemon.doctor()
+    finally:
+        daemon.close()
+        machine.run(f"{PROGRAM} setup --undo --yes")
+    assert {name: each["level"] for name, each in after.items()} == {
+        name: each["level"] for name, each in before.items()
+    }
+
+
 @pytest.mark.usefixtures("before_the_installation")
 def test_at_freepbxs_port_and_first_ours_is_not_ready_and_the_doctor_names_freepbx(rig, machine, daemon):
     """FreePBX's server finds the port taken, and its calls reach ours."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import struct
 import tempfile
 import wave
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cc_bridge.config import Config
-from cc_bridge.doctor import asterisk_files, sounds
+from cc_bridge.doctor import asterisk_files, config_and_secrets, sounds
 from cc_bridge.doctor.asterisk_user import AsteriskUser
 from cc_bridge.doctor.check_result import CheckStatus
 from cc_bridge.setup.pbx_kind import PbxKind
@@ -208,3 +209,99 @@ def test_a_secret_that_every_user_can_read(tmp_path, monkeypatch, name, kind):
 def test_files_of_another_machine_are_not_looked_at():
     assert list(asterisk_files.check(None)) == []
     assert list(asterisk_files.check("/no/such/folder")) == []
+
+
+# -- access control lists
+
+
+def acl(file, *entries, mask=7):
+    """Set the access control list of a file; an entry is a tag, permissions and an id."""
+    nobody = 0xFFFFFFFF
+    mode = file.stat().st_mode
+    given = [
+        (1, mode >> 6 & 7, nobody),
+        *entries,
+        (4, mode >> 3 & 7, nobody),
+        (16, mask, nobody),
+        (32, mode & 7, nobody),
+    ]
+    value = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *each) for each in sorted(given))
+    try:
+        os.setxattr(file, "system.posix_acl_access", value)
+    except OSError as error:
+        pytest.skip(f"no access control lists here: {error}")
+
+
+USER, GROUP = 2, 8
+
+
+@pytest.mark.parametrize(
+    ("entry", "mask", "reader"),
+    [
+        ((USER, 4, 65534), 7, "user nobody"),
+        ((GROUP, 6, 4999), 7, "group 4999"),
+        ((USER, 4, 4999), 1, None),  # the mask takes the right away
+        ((USER, 1, 4999), 7, None),
+        ((USER, 4, 0), 7, None),  # root
+    ],
+)
+def test_a_secret_that_an_access_control_list_shows(tmp_path, entry, mask, reader):
+    file = tmp_path / "manager_cc_bridge.conf"
+    file.write_text("[cc_bridge]\nsecret = s3cret\n")
+    file.chmod(0o640)
+    secret = tmp_path / "ami-secret"
+    secret.write_text("s3cret")
+    secret.chmod(0o600)
+    config = Config(ami={"secret_file": str(secret)})
+
+    def told():
+        ours = [each for each in config_and_secrets.check(config, None) if each.name == "secrets.permissions"]
+        return [(each.level, each.seen) for each in [*asterisk_files.check(str(tmp_path)), *ours]]
+
+    before = told()
+    assert [level for level, _ in before] == [CheckStatus.OK, CheckStatus.OK]
+    acl(file, entry, mask=mask)
+    acl(secret, entry, mask=mask)
+    if reader is None:
+        assert told() == before
+    else:
+        seen = "its access control list lets {} read the secret"
+        assert told() == [(CheckStatus.WARN, f"{each}: {seen.format(reader)}") for each in (file, secret)]
+    for each in (file, secret):
+        os.removexattr(each, "system.posix_acl_access")
+        each.chmod(0o600)
+    assert told() == before
+
+
+def test_access_control_lists_count_as_the_kernel_counts_them(pbx):
+    file = pbx / "file"
+    file.write_text("x")
+    os.chown(file, 1, 1)
+    for mode, entry, mask, may in [
+        (0o600, (USER, 4, ASTERISK.uid), 7, True),
+        (0o604, (USER, 0, ASTERISK.uid), 7, False),  # the user's entry applies before those of others
+        (0o600, (GROUP, 4, 4243), 7, True),
+        (0o600, (GROUP, 4, 4243), 2, False),
+        (0o604, (GROUP, 0, 4243), 7, False),
+        (0o604, (USER, 0, 7), 7, True),
+    ]:
+        file.chmod(mode)
+        acl(file, entry, mask=mask)
+        assert ASTERISK.can_read(file) is may, (oct(mode), entry, mask)
+        assert kernel_lets_read(file) is may, (oct(mode), entry, mask)
+        os.removexattr(file, "system.posix_acl_access")
+
+
+def kernel_lets_read(file):
+    """Open a file as Asterisk's user in a process of its own."""
+    reader = os.fork()
+    if reader == 0:
+        try:
+            os.setgroups(list(ASTERISK.groups))
+            os.setgid(next(iter(ASTERISK.groups)))
+            os.setuid(ASTERISK.uid)
+            os.close(os.open(file, os.O_RDONLY))
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(reader, 0)[1] == 0
