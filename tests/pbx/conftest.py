@@ -12,6 +12,7 @@ import pytest
 
 from pbx.daemon import Daemon
 from pbx.freepbx_rig import FreePbxRig
+from pbx.machine import own_network
 from pbx.rig import Rig
 from pbx.rootfs import VERSIONS, Unavailable
 from support.parts import missing
@@ -56,6 +57,16 @@ def freepbx(running_freepbx: FreePbxRig, request: pytest.FixtureRequest) -> Free
     request.node.asterisk_log = (running_freepbx, len(running_freepbx.log()))
     running_freepbx.reset()
     return running_freepbx
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[None]:
+    """Give the tests of a module a network of their own, with free default ports."""
+    try:
+        with own_network():
+            yield
+    except Unavailable as reason:
+        missing("asterisk", reason)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import os
 import re
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,7 +53,10 @@ def commands_in(page: Path, heading: str, step: int | None = None) -> list[str]:
 
 
 class Machine:
-    """Commands run in it as an administrator's would; `asterisk` is the console of a test's PBX."""
+    """Commands run in it as an administrator's would; `asterisk` is the console of a test's PBX.
+
+    It has the user of Asterisk, and the program of this checkout instead of steps 1 and 2 of the page.
+    """
 
     def __init__(self, folder: Path, binds: Mapping[str, Path], console: str) -> None:
         """Make it in an empty `folder`; `binds` are folders of this machine by their place in that one.
@@ -72,8 +76,10 @@ class Machine:
             lines.append(f"mkdir -p {place} && mount --bind {there} {place}")
         programs = folder / "bin"
         programs.mkdir()
-        (programs / "asterisk").write_text(f'#!/bin/sh\nexec {console} "$@"\n')
-        (programs / "asterisk").chmod(0o755)
+        # No systemd runs here.
+        for name, command in {"asterisk": f'exec {console} "$@"', "systemctl": "exit 0"}.items():
+            (programs / name).write_text(f"#!/bin/sh\n{command}\n")
+            (programs / name).chmod(0o755)
         variables = {name: value for name, value in os.environ.items() if not name.startswith("CC_BRIDGE_")}
         self.environment = variables | {"PATH": f"{programs}:{os.environ['PATH']}"}
         self._holder = subprocess.Popen(
@@ -95,6 +101,13 @@ class Machine:
         if not self._holder.stdout.readline():
             _, errors = self._holder.communicate()
             raise Unavailable(f"no layers above /etc: {errors.strip()}")
+        self.paste(
+            f"""
+            id asterisk || useradd --system asterisk
+            mkdir -p /opt/cc-bridge/bin /etc/cc-bridge
+            ln -s {Path(sys.executable).with_name("cc-bridge")} /opt/cc-bridge/bin/
+            """
+        )
 
     def close(self) -> None:
         self._holder.communicate("")

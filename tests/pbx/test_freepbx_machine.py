@@ -7,61 +7,19 @@ foreground, the web interface by `Gui`.
 
 import json
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from cc_bridge.config import Config
 from pbx.core_fastagi import CoreFastAgiProcess
-from pbx.daemon import Daemon
 from pbx.driver import event
 from pbx.freepbx_rig import PAGE, STEPS, FreePbxRig
-from pbx.machine import Machine, commands_in, own_network
-from pbx.rig import REPOSITORY
+from pbx.installed import DATA, INSTALLATION, PROGRAM, InstalledDaemon, unwell
+from pbx.machine import Machine, commands_in
 from pbx.rootfs import VERSIONS, Unavailable
 from pbx.test_freepbx import ended, talking, through_the_survey
 from support.parts import missing
 
-INSTALLATION = REPOSITORY / "config" / "README.md"
-PROGRAM = "/opt/cc-bridge/bin/cc-bridge"
 SETUP = f"{PROGRAM} setup --name tehran --queue 600 --queue 606 --yes"
-DATA = "/var/lib/cc-bridge"
-
-
-class InstalledDaemon(Daemon):
-    """The daemon with the settings and the ports that the installation has given it."""
-
-    def __init__(self, machine: Machine, folder: Path) -> None:
-        self.machine = machine
-        self.http_port, self.agi_port = Config().http.port, Config().agi.port
-        self.url = f"sqlite:///{folder}/data/cc-bridge.sqlite"
-        self._log = (folder / "log").open("ab+")
-        self._process = None
-        self._forgotten = {}
-
-    def launch(self) -> None:
-        self._process = subprocess.Popen(
-            self.machine.words(PROGRAM, "run"),
-            # Otherwise each test would have to talk for five seconds.
-            env=self.machine.environment | {"CC_BRIDGE_QUEUE_DEFAULTS__MIN_TALK_SECONDS": "0"},
-            stdout=self._log,
-            stderr=self._log,
-        )
-
-    def doctor(self) -> dict[str, dict[str, str]]:
-        told = self.machine.run(f"{PROGRAM} doctor --json")
-        return {each["name"]: each for each in json.loads(told.stdout)["findings"]}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def network():
-    try:
-        with own_network():
-            yield
-    except Unavailable as reason:
-        missing("asterisk", reason)
 
 
 @pytest.fixture(scope="module", params=[pytest.param(each, marks=pytest.mark.asterisk) for each in VERSIONS])
@@ -103,14 +61,7 @@ def machine(rig, tmp_path):
         made = Machine(tmp_path, binds, rig.console_command)
     except Unavailable as reason:
         missing("asterisk", reason)
-    made.paste(
-        f"""
-        id asterisk || useradd --system asterisk
-        touch /etc/freepbx.conf
-        mkdir -p /opt/cc-bridge/bin /etc/cc-bridge
-        ln -s {Path(sys.executable).with_name("cc-bridge")} /opt/cc-bridge/bin/
-        """
-    )
+    made.paste("touch /etc/freepbx.conf")
     yield made
     made.close()
 
@@ -149,10 +100,6 @@ def agi_calls(rig):
     calls = rig.driver.events(lambda e: e.name == "Newexten" and e["Application"] == "AGI")
     found = (re.fullmatch(r"agi://127\.0\.0\.1/([\w.]+).*", each["AppData"]) for each in calls)
     return [each[1] for each in found if each]
-
-
-def unwell(findings):
-    return {name: each for name, each in findings.items() if each["level"] not in {"ok", "skip"}}
 
 
 def is_well_beside_freepbx(daemon):
