@@ -1,6 +1,6 @@
 """One Asterisk for tests: a process of ours in a chroot, with a configuration and ports of its own.
 
-`rig.py` starts two of them. Nothing of the machine's own PBX is touched: every folder lies in a new one
+`rig.py` starts two of them. Nothing of the machine's own PBX is touched: every folder is in a new one
 under the chroot's /tmp. The kernel ends the process if the test run dies without a word.
 """
 

@@ -2,7 +2,7 @@
 
 `asterisk` runs one of each version for the whole session; `rig` is it with everyone hung up and nothing
 remembered. `measuring` is a daemon beside it for a whole module, since starting one takes longer than a
-call; it asks nobody to rate. `freepbx` is a PBX as FreePBX configures it, with cc_bridge installed by its
+call; it asks no caller to rate. `freepbx` is a PBX as FreePBX configures it, with cc_bridge installed by its
 page.
 """
 

@@ -1,4 +1,4 @@
-"""Many callers at once, each with a plan, as a contact centre has them on a busy morning.
+"""Many callers at the same time, each with a plan, as a contact centre has them on a busy morning.
 
 `test_random_calls.py` lets them in. What a caller does, and what the phones do that are rung for the caller,
 is drawn beforehand and runs in the phones' dialplan: a seed gives the same plans again. Only what is done
@@ -37,7 +37,7 @@ class Kind(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What one caller will do."""
+    """The plan of one caller."""
 
     kind: str
     number: str
@@ -63,7 +63,7 @@ KINDS = {
     "the agent holds": Kind(8, "helpdesk", {"does": "hold"}),
     "abandons": Kind(18, "helpdesk", NEVER, (0.3, 1.8)),
     "the queue gives up": Kind(10, "helpbrief", NEVER),
-    "a second queue takes over": Kind(10, "helpboth", {"does": "never", "next": "answer"}),
+    "a second queue follows": Kind(10, "helpboth", {"does": "never", "next": "answer"}),
     "leaves by key": Kind(10, "helpdesk", NEVER, (0.3, 1.5), keys="9"),
     "finds it closed": Kind(2, "closed", NEVER),
     "is transferred": Kind(6, "helpdesk", TO_LOCAL),
@@ -92,7 +92,7 @@ def _plan(name: str, number: str, rng: random.Random) -> Plan:
 
 
 class Crowd:
-    """Callers of these plans; `run` lets so many in at once until all have been there."""
+    """Callers of these plans; `run` admits up to that many at the same time, until all have called."""
 
     def __init__(self, rig: Rig, coming: list[Plan], rng: random.Random) -> None:
         self.by_channel: dict[str, Plan] = {}  # by the uniqueid of the caller's channel at the PBX

@@ -1,6 +1,6 @@
 """The daemon as it is run in production: a process of its own, beside the rig's PBX.
 
-Tests start it with a configuration file, look at what it answers over HTTP and at what it wrote, and stop
+Tests start it with a configuration file, read what it answers over HTTP and at what it wrote, and stop
 or kill it like an administrator would.
 """
 
@@ -47,7 +47,7 @@ class Daemon:
         self._log = (folder / "log").open("ab+")
         self._file = folder / "cc-bridge.toml"
         self._process: subprocess.Popen[bytes] | None = None
-        self._forgotten: dict[str, int] = {}  # the last row of each table that is not told any more
+        self._forgotten: dict[str, int] = {}  # the last row of each table that is not shown any more
         self._sections: dict[str, dict[str, Any]] = {}
         self.configure("pbx", name="test")
         self.configure("ami", port=ami_port or rig.pbx.ami_port, username=user, secret_file=str(secret))
@@ -131,7 +131,7 @@ class Daemon:
         self._log.seek(0)
         return self._log.read().decode()
 
-    # What it says and wrote
+    # Its pages and its rows
 
     def until(self, condition: Callable[[], Any], seconds: float = _DEADLINE) -> Any:
         """Wait until `condition()` is true and return what it gave."""
@@ -143,7 +143,7 @@ class Daemon:
         return got
 
     def until_idle(self, rig: Rig) -> None:
-        """Wait until it sees nobody on the line and every agent free."""
+        """Wait until it sees no call and every agent free."""
         self.until(
             lambda: (
                 self.metric("cc_bridge_queue_members", state="available") == len(rig.members())
@@ -152,7 +152,7 @@ class Daemon:
         )
 
     def _live(self) -> str:
-        """Return what it says is going on."""
+        """Return its own account of the calls in progress."""
         ready = self.get("/readyz")[1]
         lines = self.get("/metrics")[1].splitlines()
         names = tuple(f"cc_bridge_{name}{{" for name in ("queue_members", *_BUSY))
@@ -189,7 +189,7 @@ class Daemon:
         return [dict(row) for row in rows]
 
     def forget(self) -> None:
-        """Let `rows` begin anew, once all that there was has been written."""
+        """Let `rows` begin again, once all that there was has been written."""
         self.until(lambda: self.metric("cc_bridge_storage_queue_records") == 0)
         for table in TABLES.values():
             ((last,),) = (row.values() for row in self._select(f"SELECT max(rowid) FROM {table.name}"))

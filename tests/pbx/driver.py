@@ -1,6 +1,6 @@
 """The tests' own client of an Asterisk: pyst2's `Manager`, written by others and so an honest witness.
 
-It makes the calls and remembers every event. The traps: pyst2 waits without end, so every wait here has
+It makes the calls and remembers every event. pyst2 waits without end, so every wait here has
 a deadline; and one `ChanVariable` header makes it deaf, so no test PBX may set `channelvars`.
 """
 
@@ -72,7 +72,7 @@ class Driver:
             self.seen.append(heard)
             self._news.notify_all()
 
-    # What happened
+    # Events
 
     def wait_for(self, wanted: Predicate, timeout: float = 30.0, start: int = 0) -> Event:
         """Return the first event from `seen[start]` on that is wanted; TimeoutError names the last ones."""

@@ -164,7 +164,7 @@ class FreePbxRig(Rig):
 
     @property
     def console_command(self) -> str:
-        """The command that stands for `asterisk` of the page."""
+        """The command that replaces the page's `asterisk`."""
         conf = self.etc.relative_to(self._root) / "asterisk.conf"
         return f"chroot {self._root} asterisk -C /{conf}"
 

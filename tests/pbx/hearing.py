@@ -1,4 +1,4 @@
-"""Who heard whom, and when: a witness that knows channels and bridges, and nothing of cc_bridge.
+"""Times at which people heard each other: a witness that knows channels and bridges, not cc_bridge.
 
 It is fed with the events of the rig's own manager session. Two channels hear each other while they are in one
 bridge, or in bridges that Local channels join. A Uniqueid stays with the phone at the other end, through
@@ -16,8 +16,8 @@ __all__ = ["Heard", "Hearing", "Spoke"]
 
 CALLERS = "PJSIP/trunk-"  # how the names of callers' channels begin
 PHONES = "PJSIP/"  # and those of all phones, callers' too
-SILENT = "holding_bridge"  # the technology of a bridge in which nobody hears anybody: parked, on hold
-AT_ONCE = 0.1  # seconds from leaving one bridge to entering the next, for an agent who asks somebody
+SILENT = "holding_bridge"  # the technology of a bridge in which no one hears the other: parked, on hold
+AT_ONCE = 0.1  # seconds from leaving one bridge to entering the next, for an agent who asks another person
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class Hearing:
         self._connected: list[Event] = []  # AgentConnect
         self._pickups: dict[str, str] = {}  # the channel that picked up, by the one that rang
 
-    # What is
+    # Present state
 
     def heard_now(self, caller: str) -> list[str]:
         """Return the phones' channels that a caller hears now."""
@@ -100,7 +100,7 @@ class Hearing:
     def is_living(self, channel: str) -> bool:
         return channel in self._living
 
-    # What was
+    # Past talks
 
     def last_heard(self, caller: str, before: float) -> Heard | None:
         """Return the stretch of a caller that ended last before an instant; None if there was none."""
@@ -144,7 +144,7 @@ class Hearing:
     def together_at(self, phone: str, other: str) -> tuple[float, float]:
         """Return when a phone of one device first heard one of another, and when they had done.
 
-        They have not done while the first one asks somebody else.
+        They have not done while the first one asks another person.
         """
         stretches = [
             (listener, each)
@@ -157,7 +157,7 @@ class Hearing:
         return min(each.since for _, each in stretches), self._end(listener, last.phone, last)
 
     def _end(self, caller: str, phone: str, last: Heard) -> float:
-        """Return the end of a talk: an agent who has gone to ask somebody still handles the call."""
+        """Return the end of a talk: an agent who asks another person still handles the call."""
         end = last.until
         for entered, left in self.channels[phone].stays:
             if end <= entered <= end + AT_ONCE:

@@ -61,7 +61,7 @@ class Machine:
     def __init__(self, folder: Path, binds: Mapping[str, Path], console: str) -> None:
         """Make it in an empty `folder`; `binds` are folders of this machine by their place in that one.
 
-        `console` is the command that stands for `asterisk`.
+        `console` is the command that replaces `asterisk`.
         """
         self._layers = {layer: folder / layer[1:].replace("/", "-") for layer in LAYERS}
         self._mount_points = [Path(place) for place in binds if not place.startswith(LAYERS)]

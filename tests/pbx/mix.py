@@ -1,4 +1,4 @@
-"""Callers who are transferred, picked up, parked, consulted about or put into a conference, many at once.
+"""Callers who are transferred, picked up, parked, consulted about or put into a conference, in parallel.
 
 Each call is a script: a generator that does something at a phone and yields what it waits for. The conductor
 runs several side by side. A script waits for what the witness (hearing.py) hears, never for a time that may
@@ -46,8 +46,8 @@ class Kind(NamedTuple):
     script: Callable[["MixCall"], Script]
     surveyed: bool = True
     agents_answer: bool = True
-    lost: str = ""  # the outcome of the only visit, if nobody answers
-    phone: str = ""  # of ours that calls; empty: somebody from outside
+    lost: str = ""  # the outcome of the only visit, if no agent answers
+    phone: str = ""  # of ours that calls; empty: a caller from outside
 
 
 class MixCall:
@@ -60,7 +60,7 @@ class MixCall:
         self.uniqueid = ""  # of the caller's channel at the PBX
         self.surveyed_at: float | None = None
         self.rated = False  # the key was taken
-        self.lines: set[str] = set()  # channels on which phones called somebody, for this caller
+        self.lines: set[str] = set()  # channels on which phones called others, for this caller
         self.rig = conductor.rig
         self.hearing = conductor.hearing
         self._conductor = conductor
@@ -119,7 +119,7 @@ class MixCall:
         """Return the caller's line, if a phone of ours called."""
         return Phone(self.kind.phone, self.uniqueid, f"{self.number}-0")
 
-    # What happens
+    # Events
 
     def answered(self, *but: Phone) -> Generator[Condition, None, Phone]:
         """Wait until the caller hears a phone that is none of these; return it."""
@@ -169,15 +169,15 @@ class MixCall:
         wanted = event(name, **headers)
         return [each for each in self._conductor.events[mark:] if wanted(each)]
 
-    # What phones do
+    # Actions of phones
 
     def outsider(self) -> str:
-        """Return the name of a phone that nobody else uses during this call."""
+        """Return the name of a phone that no other call uses during this one."""
         self._outsiders.append(self._conductor.outsiders.pop(0))
         return self._outsiders[-1]
 
     def rings(self, name: str, seconds: float) -> None:
-        """Let a phone ring so long during this call."""
+        """Let a phone ring for this many seconds during this call."""
         self.rig.plan(name, rings=seconds)
 
     def ends(self, phone: Phone) -> None:
@@ -244,8 +244,8 @@ class Conductor:
         self.rng = rng
         self.hearing = Hearing()
         self.arrived: dict[str, str] = {}  # Uniqueid of each caller's channel, by number
-        self.commands: dict[str, list[str]] = defaultdict(list)  # what each channel in a survey is told
-        self.surveys: dict[str, float] = {}  # when it is told the first thing
+        self.commands: dict[str, list[str]] = defaultdict(list)  # the commands to each channel in a survey
+        self.surveys: dict[str, float] = {}  # the time of the first command
         self.outsiders = list(OUTSIDERS)
         self.events: list[Event] = []
         self._at_once = at_once

@@ -1,4 +1,4 @@
-"""What the daemon wrote about the calls of the mix, held against the witness."""
+"""Comparison of the daemon's rows about the calls of the mix with the witness."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 class Verdict:
-    """What is wrong about whom, and how many were rated."""
+    """The faults by agent, and the number of rated calls."""
 
     def __init__(self, calls: list[MixCall], hearing: Hearing, daemon: Daemon, *, direct: bool) -> None:
         daemon.until(lambda: not any(daemon.metric(name) for name in LIVE))
@@ -42,8 +42,8 @@ class Verdict:
 
     def __str__(self) -> str:
         figures = (
-            f"{self.surveyed} surveyed, {self.rated} rated: {len(self.about_somebody_else)} about somebody"
-            f" else, {len(self.about_nobody)} about nobody; {len(self.faults)} faults of visits and talks"
+            f"{self.surveyed} surveyed, {self.rated} rated: {len(self.about_somebody_else)} about another"
+            f" agent, {len(self.about_nobody)} about none; {len(self.faults)} faults of visits and talks"
         )
         return "\n  ".join([figures, *self.about_somebody_else, *self.about_nobody, *self.faults])
 
@@ -96,7 +96,7 @@ class Verdict:
         for row in told:
             talk = next((each for each in spoken if each.phone == row["agent_uniqueid"]), None)
             if talk is None:
-                yield f"talk that nobody had: {_shown(row)}"
+                yield f"talk that did not happen: {_shown(row)}"
                 continue
             spoken.remove(talk)
             yield from self._faults_of(row, talk)
@@ -114,7 +114,7 @@ class Verdict:
 
 
 def _name(device: str) -> str:
-    """Return the name under which a device's agent is told."""
+    """Return the name under which a device's agent is reported."""
     return MEMBERS.get(device.partition("/")[2], device)
 
 

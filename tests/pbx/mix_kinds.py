@@ -7,8 +7,8 @@ from pbx.mix import Kind, MixCall, Phone
 
 __all__ = ["ODD", "kinds"]
 
-# What a caller dials: queues with agents at phones, behind Local/n and behind Local, and a phone without a
-# queue; and the queue that the agent then consults.
+# Extensions that a caller dials: queues with agents at phones, behind Local/n and behind Local, and a phone
+# without a queue; and the queue that the agent then consults.
 WAYS = {
     "desk": ("odd-helpdesk", "721"),
     "local": ("odd-helplocal", "720"),
@@ -23,7 +23,7 @@ def by_key(call: MixCall, phone: Phone, exten: str) -> None:
 
 
 PLAIN = [Kind(f"plain {way}", exten, does.agent_ends) for way, (exten, _) in WAYS.items()]
-LOST = [  # nobody is surveyed
+LOST = [  # no caller is surveyed
     *(
         Kind(f"caller ends {way}", exten, does.caller_ends, surveyed=False)
         for way, (exten, _) in WAYS.items()
@@ -74,7 +74,7 @@ ODD = [
 
 
 def kinds(surveyed: int, rng: random.Random, *, direct: bool) -> list[Kind]:
-    """Return so many kinds of calls that end in a survey, a third of them odd, and some others besides.
+    """Return `surveyed` kinds of calls that end in a survey, a third of them odd, and some others besides.
 
     Without direct calls, a call that did not come to a queue at first is not observed; none of these is odd.
     """

@@ -13,7 +13,7 @@ __all__ = ["run_mix"]
 
 
 def run_mix(rig: Rig, folder: Path, surveyed: int, *, direct: bool, at_once: int, seed: int) -> Verdict:
-    """Make so many calls that end in a survey, and some others; return what the daemon told wrong of them."""
+    """Make `surveyed` calls that end in a survey, and some others; return the daemon's errors about them."""
     daemon = Daemon(rig, folder)
     daemon.configure("direct_calls", enabled=direct, in_contexts=["incoming"], internal_contexts=["agents"])
     rig.survey_at(daemon.agi_port)

@@ -1,4 +1,4 @@
-"""What callers, agents and colleagues do in the calls of the mix."""
+"""Scripts of callers, agents and colleagues in the calls of the mix."""
 
 from collections.abc import Callable
 

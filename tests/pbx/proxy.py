@@ -29,7 +29,7 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+            self._listener.shutdown(socket.SHUT_RDWR)  # ends the wait of the thread that accepts
         self._listener.close()
         self.cut()
 

@@ -1,7 +1,7 @@
-"""A PBX under test and a second Asterisk that is everybody's phone, joined by SIP on 127.0.0.1.
+"""A PBX under test and a second Asterisk that has all phones, joined by SIP on 127.0.0.1.
 
 Tests get it from the fixture `rig` (conftest.py). The PBX runs what we ship for it: the manager user,
-the queue settings, the dialplan and the prompts. Callers and agents do what a test tells their phones
+the queue settings, the dialplan and the prompts. Callers and agents do what a test makes their phones
 to do; a test waits for what the PBX says of it and then lets them do the next thing.
 """
 
@@ -46,7 +46,7 @@ BACK_OFFICE = "erin"  # extension 700; in no queue
 OUTSIDERS = tuple(
     f"x{number:02}" for number in range(30)
 )  # extensions 600 to 629; no caller's queue rings them
-CREW = tuple(f"op{number}" for number in range(18))  # for many calls at once: the queues named help...
+CREW = tuple(f"op{number}" for number in range(18))  # for parallel calls: the queues named help...
 BEHIND_LOCAL = ("z0", "z1", "z2", "z3")  # of the queue helpshort
 SLOW = ("y0", "y1", "y2", "y3")  # of the queue helpslow, extension 722
 # Phones of the crew and of half of the outsiders, and the members' names.
@@ -113,7 +113,7 @@ class Rig:
         self.phones.stop()
 
     def restart(self) -> None:
-        """Let the PBX under test crash and come back; all its calls are gone, the phones live on."""
+        """Let the PBX under test crash and come back; all its calls end, the phones continue."""
         self.pbx.crash()
         self.driver = self.pbx.start(self.secret)
 
@@ -130,7 +130,7 @@ class Rig:
         self.phones_driver.forget()
 
     def _all_hung_up(self) -> bool:
-        """Hang up whoever is on a line; a queue may ring somebody meanwhile, so it is asked again."""
+        """Hang up all lines; a queue may ring a phone meanwhile, so the lines are checked again."""
         busy = [side for side in (self.driver, self.phones_driver, self.driver) if side.channels()]
         for side in busy:
             side.action("Hangup", Channel="/.*/")
@@ -145,7 +145,7 @@ class Rig:
         return [item for item in items if item.name == "QueueMember"]
 
     def survey_at(self, port: int) -> None:
-        """Tell the dialplan where the FastAGI server listens."""
+        """Set the port of the FastAGI server in the dialplan."""
         self.driver.set_global("CCB_AGI", f"127.0.0.1:{port}")
 
     # Agents
@@ -197,7 +197,7 @@ class Rig:
         self.phones_driver.action("Redirect", Channel=phone, Context="joins", Exten="s", Priority="1")
 
     def replacing(self, line: str) -> str:
-        """Return the address for a REFER that puts somebody in the place of a phone's other line."""
+        """Return the address for a REFER that replaces a phone's other line."""
 
         def dialog(part: str) -> str:
             variable = f"CHANNEL(pjsip,{part})"
@@ -243,7 +243,7 @@ class Rig:
     ) -> Caller:
         """Dial an extension of the PBX and return once the caller's channel is there.
 
-        He hangs up by himself after `patience` seconds on the line. Each caller has a number of his own.
+        The caller hangs up after `patience` seconds on the line. Each caller has another number.
         """
         self._calls += 1
         number = number or f"0912{self._calls:07}"

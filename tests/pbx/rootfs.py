@@ -113,7 +113,7 @@ def run_tool(*command: str) -> str:
 
 
 def _name_hosts(root: Path) -> None:
-    """Answer every name that Asterisk looks up by itself; otherwise each call waits for a name server."""
+    """Answer every name that Asterisk looks up; otherwise each call waits for a name server."""
     hosts = root / "etc" / "hosts"
     wanted = f"127.0.0.1 localhost {socket.gethostname()} a.root-servers.net\n"
     if not hosts.is_file() or hosts.read_text() != wanted:

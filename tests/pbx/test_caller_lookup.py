@@ -1,4 +1,4 @@
-"""The caller lookup on a real Asterisk: a caller who is known, and a database that holds nobody up."""
+"""The caller lookup on a real Asterisk: a caller who is known, and a database that delays no call."""
 
 import signal
 import socket
@@ -101,7 +101,7 @@ def test_a_database_that_hangs_holds_nobody_up(rig, house):
 
 
 def known_in_time(rig, house, how):
-    """Greet more callers than may ask at once, and the last ones after a while."""
+    """Call more often than lookups may run at the same time; the last ones wait a while."""
     house.launch()
     house.until(lambda: house.metric("cc_bridge_ami_up") == 1)
     for _ in range(6):

@@ -20,7 +20,7 @@ def daemon(rig, tmp_path):
 
 
 def story(daemon, calls=1):
-    """Wait for so many rows of calls; return those and the talks, in their order."""
+    """Wait for `calls` rows of calls; return those and the talks, in their order."""
     rows = sorted(daemon.wait_for_rows("calls", calls), key=lambda row: row["started_at"])
     talks = sorted(daemon.rows("talks"), key=lambda row: row["answered_at"])
     assert sum(row["talks"] for row in rows) == len(talks)
@@ -106,7 +106,7 @@ def test_a_phone_calls_out(rig, daemon):
 
 @pytest.mark.parametrize("option", ["/n", ""])
 def test_click_to_call(rig, daemon, option):
-    """What customer relationship programs do: the agent's extension rings, then the customer is called."""
+    """As customer relationship programs do: the agent's extension rings, then the customer is called."""
     rig.agent("erin", rings=1)
     phone_calls(rig, f"Local/carol@agents{option}", "to-dialout", "88776655")
     customer = talking(rig, "erin", "carol")

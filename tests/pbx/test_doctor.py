@@ -1,4 +1,4 @@
-"""`cc-bridge doctor` beside a real Asterisk: all is well as we ship it, each fault is told by its line."""
+"""`cc-bridge doctor` beside a real Asterisk: all is well as we ship it, each fault has its line."""
 
 import json
 import os

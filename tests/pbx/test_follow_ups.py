@@ -1,7 +1,7 @@
-"""From a rating to an action, on a real Asterisk and a real PostgreSQL: nobody who rated low is forgotten.
+"""From a rating to an action, on a real Asterisk and a real PostgreSQL: no caller who rated low is forgotten.
 
-A caller rates 1, and somebody gets to call back until a time; the next call is looked up as of one who waits
-for that; what became of it is told alike by the timeline, the metrics and the report.
+A caller rates 1, and a person gets to call back until a time; the next call is looked up as of one who waits
+for that; its result is the same in the timeline, the metrics and the report.
 """
 
 import json
@@ -15,12 +15,12 @@ from pbx.test_one_call import ended, question_is_asked, through_a_talk
 from support.databases import PostgreSql
 
 NUMBER = "09121234567"
-LINKED_SECONDS = 120.0  # it is looked for once a minute
+LINKED_SECONDS = 120.0  # it is checked once a minute
 OUTCOME = "کارت تازه فرستاده شد."
 
 
 @pytest.fixture
-def server(postgres):  # noqa: ARG001 - it tells whether there is one
+def server(postgres):  # noqa: ARG001 - skips the tests if there is none
     """Start a server that may be stopped."""
     running = PostgreSql()
     try:
@@ -70,7 +70,7 @@ def seconds(text):
 
 @pytest.mark.postgres
 def test_a_low_rating_is_followed_up(rig, house, server):
-    # Somebody rates the talk with Alice with 1.
+    # A caller rates the talk with Alice with 1.
     caller = rig.call("sales", number=NUMBER)
     through_a_talk(rig, caller)
     question_is_asked(rig, caller)
@@ -90,7 +90,7 @@ def test_a_low_rating_is_followed_up(rig, house, server):
     assert (known["Rating"], known["FollowUp"], known["Calls"]) == ("1", "low_rating", "1")
     assert took < THROUGH_SECONDS
 
-    # Sara takes it, and the caller is talked with, which is seen by itself a little later.
+    # Sara takes it, and the caller is talked with, which the daemon sees a little later.
     told(house, "follow-up", "take", opened["follow_up_id"], "--by", "sara")
     again = rig.call("sales", number=NUMBER)
     through_a_talk(rig, again)
@@ -98,7 +98,7 @@ def test_a_low_rating_is_followed_up(rig, house, server):
     again.press("5")
     ended(rig, again)
 
-    # It is done, and everything says so.
+    # The follow-up is done, and everything says so.
     told(house, "follow-up", "done", opened["follow_up_id"], "--by", "sara", "--outcome", OUTCOME)
     house.until(lambda: house.metric("cc_bridge_follow_ups_open", owner="sara") == 0)
     house.until(lambda: house.metric("cc_bridge_follow_up_close_seconds_count", state="done") == 1)
@@ -121,7 +121,7 @@ def test_a_low_rating_is_followed_up(rig, house, server):
     )
     assert [(one["taken_by"], one["linked_call_id"]) for one in linked] == [("sara", again.uniqueid)]
 
-    # Without its database nobody is held up.
+    # Without its database no call waits.
     server.stop()
     for _ in range(3):
         known, took = looked_up(rig, NUMBER)

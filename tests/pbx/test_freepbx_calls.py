@@ -45,7 +45,7 @@ def both_talk(rig, caller, phone):
     talking(rig, phone)
 
 
-# Each scenario begins with a call, and ends when the agent's part is over: the survey follows by itself.
+# Each scenario begins with a call, and ends when the agent's part is over: the survey follows automatically.
 
 
 def caller_hangs_up_first(rig):

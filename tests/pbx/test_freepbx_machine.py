@@ -1,8 +1,8 @@
 """A FreePBX whose own FastAGI server has port 4573: cc_bridge is installed there by page and by `setup`.
 
 Both ways are the commands of the pages as they stand there, with the default ports. Steps of other programs
-are stood in for: Python's packages and the unit of systemd by this checkout and its daemon in the
-foreground, the web interface by `Gui`.
+have substitutes: Python's packages and the unit of systemd are this checkout and its daemon in the
+foreground, the web interface is `Gui`.
 """
 
 import json
@@ -203,7 +203,7 @@ def test_the_steps_of_the_page(rig, machine, daemon):
 SETTINGS = "/etc/cc-bridge/cc-bridge.toml"
 SECRET = "/etc/cc-bridge/ami-secret"
 PROMPT = "$SOUNDS/en/cc_bridge/csat_ask.wav"
-# A reload alone keeps a global variable whose line is gone.
+# A reload alone keeps a global variable whose line was removed.
 RELOAD = """asterisk -rx 'dialplan set global CCB_AGI ""'
 for what in 'dialplan reload' 'manager reload' 'queue reload all'; do asterisk -rx "$what"; done"""
 USER = "/etc/asterisk/manager_cc_bridge.conf"

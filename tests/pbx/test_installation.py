@@ -1,7 +1,7 @@
 """The ten steps of the installation page beside a plain Asterisk, as they stand there, and the removal.
 
-Steps 1 and 2 (packages) and the service of step 7 are stood in for: by this checkout, and by its daemon in
-the foreground. The PBX has a queue that callers reach by 8001.
+Steps 1 and 2 (packages) and the service of step 7 have substitutes: this checkout, and its daemon in the
+foreground. The PBX has a queue that callers reach by 8001.
 """
 
 import secrets

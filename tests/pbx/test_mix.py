@@ -1,7 +1,7 @@
 """A mix of calls of which a third are transferred, picked up, parked, consulted about or in a conference.
 
-Each caller rates by key. The witness (hearing.py) knows whom each caller heard last, and who talked with
-whom from when to when. `tests/bench/attribution.py` makes as many calls as one likes.
+Each caller rates by key. The witness (hearing.py) knows the person that each caller heard last, and all talks
+with their start and end. `tests/bench/attribution.py` makes as many calls as one likes.
 """
 
 import pytest

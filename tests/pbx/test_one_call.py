@@ -1,7 +1,7 @@
 """One real call from end to end, on both versions and through both kinds of manager user.
 
 A caller waits, talks, the agent hangs up, the caller rates: the rows in the database, the metrics and
-Asterisk's own events must tell the same.
+Asterisk's own events must say the same.
 """
 
 from datetime import UTC, datetime
@@ -198,7 +198,7 @@ def test_the_caller_hears_nothing_strange_when_the_daemon_is_down(rig, daemon):
     rig.agent_hangs_up("alice")
     gone = ended(rig, caller)
     left = stamp(rig, "BridgeLeave", Uniqueid=caller.uniqueid)
-    # The dialplan went on at once and came to its end: no sound was played, and nothing was waited for.
+    # The dialplan continued immediately and came to its end: no sound was played, and nothing was waited for.
     assert float(gone["Timestamp"]) - left < 1.0
     assert not rig.driver.events(event("Newexten", Application="Playback"))
     assert rig.driver.events(event("UserEvent", UserEvent="CCQueueExit", QueueStatus="CONTINUE"))

@@ -22,7 +22,7 @@ from pbx.witness import true_talks, true_visits
 NEAR = 0.1  # seconds between two accounts of one instant
 CUTS = 20
 PAUSE_SECONDS = (0.2, 2.0)  # from being back to the next cut, at least and at most
-SHORTLY = 0.15  # seconds around a gap: the end of a visit is told by several messages
+SHORTLY = 0.15  # seconds around a gap: several messages report the end of a visit
 APART = 1.1  # seconds; a caller who waited in a gap has waited since then, Asterisk says, in whole seconds
 EXPLAINED = {"late_end", "not_let_in", "picked_up", "redirected", "unseen_transfer"}  # faults of queue_log
 
@@ -65,7 +65,7 @@ class Morning:
         return rows
 
     def kind(self, what):
-        """Return what kind of call it was; a transferred Local channel comes to a second queue by itself."""
+        """Return what kind of call it was; a transferred Local channel comes alone to a second queue."""
         plan = self._crowd.by_channel.get(what.uniqueid)
         return plan.kind if plan else "is transferred from behind Local"
 
@@ -116,7 +116,7 @@ def test_two_hundred_calls(busy, daemon, tmp_path):
     let_in, turned_away = len(morning.visits), KINDS["finds it closed"].number
     outcomes = Counter(row["outcome"] for row in daemon.rows("queue_visits"))
     assert (outcomes.total(), outcomes["join_empty"]) == (let_in + turned_away, turned_away)
-    assert outcomes == morning.counted  # the metrics tell what the database holds
+    assert outcomes == morning.counted  # the metrics show what the database has
     for visit in morning.visits:
         (row,) = morning.visit_rows[visit.uniqueid, visit.queue]
         assert list(faults_of_visit(visit, [row], [], morning.kind(visit))) == [], (visit, row)
@@ -180,7 +180,7 @@ def seen(start, end, gaps):
 
 
 def hidden(start, end, gaps):
-    """Say whether a stretch lies in one gap."""
+    """Return whether a stretch is within one gap."""
     return any(began - SHORTLY < start and end < ended + SHORTLY for began, ended in gaps)
 
 

@@ -50,7 +50,7 @@ def ended(rig: Rig, caller) -> Event:
     return rig.driver.wait_for(event("Hangup", Uniqueid=caller.uniqueid))
 
 
-# What we ship: the manager user
+# Shipped: the manager user
 
 
 def test_the_shipped_user_is_let_in_and_hears_of_the_boot(shipped_user: Driver):
@@ -110,7 +110,7 @@ def test_the_placeholder_is_no_secret(rig: Rig):
         Driver(rig.pbx.ami_port, "cc_bridge", "CHANGE-ME")
 
 
-# What we ship: the dialplan and the queue settings
+# Shipped: the dialplan and the queue settings
 
 
 def test_an_answered_call_goes_on_after_the_agent_hangs_up(rig: Rig):
@@ -185,7 +185,7 @@ def test_a_number_keeps_only_what_a_keypad_has(rig: Rig, number: str):
     assert joined == "".join(sign for sign in came if sign in "0123456789+*#") != came
 
 
-# What we ship: the survey's step
+# Shipped: the survey's step
 
 
 def test_the_survey_is_told_the_queue_the_phone_and_the_language(rig: Rig, agi: socket.socket):

@@ -19,7 +19,7 @@ def daemon(measuring):
 
 
 def story(daemon, visits=0, talks=0):
-    """Wait for so many rows; return (queue, outcome, agent) and (agent, ended_by, transfer) of them."""
+    """Wait for rows; return (queue, outcome, agent) of visits and (agent, ended_by, transfer) of talks."""
     daemon.until(lambda: len(daemon.rows("queue_visits")) >= visits and len(daemon.rows("talks")) >= talks)
     by_time = sorted(daemon.rows("queue_visits"), key=lambda row: row["entered_at"])
     spoken = sorted(daemon.rows("talks"), key=lambda row: row["answered_at"])
@@ -47,7 +47,7 @@ def talks_are_as_long_as_their_bridges(rig, daemon):
 
 
 def in_talk(rig, caller, agents_channel="PJSIP/"):
-    """Wait until the caller is in a bridge with somebody."""
+    """Wait until the caller is in a bridge with another person."""
     rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid))
     rig.driver.until(
         lambda: any(agents_channel in e["Channel"] for e in rig.driver.events(event("BridgeEnter")))

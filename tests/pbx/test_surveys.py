@@ -1,8 +1,8 @@
 """Whole surveys on a real Asterisk, answered with real keys; the rows in the database are what counts.
 
 The queue sales asks `full`, all others `csat`. Each command that the daemon gives is an event of Asterisk's
-as it begins, and so a caller presses a key when the prompt plays. The trap: a key pressed between two
-commands is lost, as with a real caller; whoever types several waits until Asterisk listens for the next.
+as it begins, and so a caller presses a key when the prompt plays. A key pressed between two
+commands is lost, as with a real caller; a caller who types several waits until Asterisk listens for the next.
 """
 
 import wave
@@ -18,7 +18,7 @@ from pbx.test_triggers import nobody_is_left, played, talking
 
 MANY = 50
 HEARD_SECONDS = 60.0  # until a prompt begins; the longest before it takes 9
-RECORDED_BYTES = 24_000  # 1.5 s; Asterisk may write 2 s at once
+RECORDED_BYTES = 24_000  # 1.5 s; Asterisk may write 2 s together
 COMPANY = ("", "", "")
 ALICE = ("sales", "Alice", "PJSIP/alice")
 BAHAR = ("sales", "بهار", "PJSIP/bob")
@@ -116,7 +116,7 @@ def attempt_of(daemon, listener):
 
 
 def said(daemon, attempt):
-    """Return a caller's answers: question, kind, value, label, tries, and whom they rate."""
+    """Return a caller's answers: question, kind, value, label, tries, and the agent that they rate."""
     columns = ("question", "kind", "value", "label", "tries", "queue", "agent", "interface")
     return [
         tuple(row[column] for column in columns)
@@ -342,7 +342,7 @@ def test_the_daemon_is_killed_in_the_middle(rig, daemon):
     assert said(daemon, attempt) == [("satisfaction", "csat", 4, "", 1, *ALICE)]
 
 
-# Many at once
+# Many callers
 
 
 def test_two_at_once_do_not_mix(rig, daemon):

@@ -115,7 +115,7 @@ def test_an_attended_transfer_to_the_back_office(rig, daemon, exten, agent, name
     assert talk["holds"] == 1
     (held,) = stamps(rig, "Hold", Uniqueid=phone)
     assert talk["hold_seconds"] == pytest.approx(left - held, abs=NEAR)
-    assert rig.driver.channels(Uniqueid=caller.uniqueid)  # he speaks with the back office now
+    assert rig.driver.channels(Uniqueid=caller.uniqueid)  # the caller speaks with the back office now
     rig.agent_hangs_up("erin")
     ended(rig, caller)
     assert len(daemon.rows("talks")) == 1

@@ -1,4 +1,4 @@
-"""What brings callers to the survey: the shipped dialplans on a real Asterisk, with real keys.
+"""Ways of callers to the survey: the shipped dialplans on a real Asterisk, with real keys.
 
 Where a test is about the dialplan alone it plays the daemon itself (`desk`); the others run the daemon.
 Asterisk 16 and 22 behave alike in all of it.
@@ -33,7 +33,7 @@ CALLER_SECONDS = 15.0  # until a caller comes to the survey; usually one
 
 
 class Asked:
-    """A caller whom the dialplan has sent to the survey; the test is the daemon."""
+    """A caller that the dialplan has sent to the survey; the test is the daemon."""
 
     def __init__(self, connection):
         self._connection = connection
@@ -273,7 +273,7 @@ def test_by_feature_code_the_survey_waits_until_the_agent_has_gone(rig, desk, ex
     asked = desk.asked()
     assert asked.said[:2] == ["extension", ""]
     assert asked.said[2].startswith(f"PJSIP/{agent}-")
-    # It is a Local channel that hears us; the caller's keys come through it, and Linkedid names his call.
+    # A Local channel hears us; the caller's keys come through it, and Linkedid names the call.
     assert asked.does("GET FULL VARIABLE ${CHANNEL(linkedid)}") == f"200 result=1 ({caller.uniqueid})"
     asked.begins("GET DATA vm-goodbye 5000 1")
     rig.driver.wait_for(event("AGIExecStart", Command="GET DATA vm-goodbye 5000 1"))
@@ -344,7 +344,7 @@ def test_a_transferred_caller_rates_the_agent_who_transferred(rig, house, how, l
     assert attempt["language"] == language
     ended(rig, caller)
     nobody_is_left(rig)
-    # He came back from the queue after a transfer by code, and was not asked a second time.
+    # The caller came back from the queue after a transfer by code, and was not asked a second time.
     assert len(house.rows("survey_attempts")) == 1
 
 
@@ -387,7 +387,7 @@ def test_the_agent_does_not_learn_what_the_caller_said(rig, house, key):
     consent(rig, caller, key)
     talking(rig, caller)
     ours = rig.driver.events(lambda e: e.name == "VarSet" and e["Variable"].upper().startswith(("CCB", "_")))
-    assert {e["Uniqueid"] for e in ours} - {"none"} == {caller.uniqueid}  # globals are nobody's
+    assert {e["Uniqueid"] for e in ours} - {"none"} == {caller.uniqueid}  # globals belong to no channel
     (shown,) = rig.phones_driver.channels(Context="agents", Exten="alice")
     assert (shown["CallerIDNum"], shown["CallerIDName"]) == ("09127654321", "Sara")
 
@@ -468,7 +468,7 @@ def test_what_comes_of_a_call(rig, desk, channel, does, result):
         assert asked.said == ["callback", "", "", "pbx-17.5"]
         asked.leaves()
     nobody_is_left(rig)
-    assert bool(played(rig)) == (result is CallResult.ANSWERED)  # nobody was asked: a goodbye
+    assert bool(played(rig)) == (result is CallResult.ANSWERED)  # no caller was asked: a goodbye
 
 
 @pytest.mark.parametrize("channel", ["PJSIP/nobody", "Local/{number}@nowhere/n", "Nothing/{number}"])
@@ -533,7 +533,7 @@ def test_without_consent_nobody_is_called_back(rig, house):
     ended(rig, first)
     house.wait_for_rows("talks")
     rig.driver.forget()
-    # Whoever came later and said yes is called: the first one would have been before.
+    # The caller who came later and said yes is called: the first one would have been before.
     second = rig.call("asked", number="09127654322")
     assert consent(rig, second, "1") == "yes"
     talking(rig, second)

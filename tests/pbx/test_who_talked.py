@@ -1,4 +1,4 @@
-"""Calls without a queue in which people pass each other on: who talked with whom, from when to when.
+"""Calls without a queue in which people pass each other on: all talks, with their start and end.
 
 Kinds of attended transfer are named by their three talks: `abacbc` is a with b, a with c, and then b with c.
 Each talk in the database is held against what the witness (hearing.py) heard.
@@ -13,7 +13,7 @@ from pbx.mix import SLOW_SECONDS, Conductor, Kind
 from pbx.test_one_call import seconds
 
 NEAR = 0.15  # seconds between a talk and its bridges
-A, B, C = "x05", "x01", "x03"  # 605, 601, 603; nobody's names in a queue
+A, B, C = "x05", "x01", "x03"  # 605, 601, 603; no member of a queue has their names
 OUTSIDE, CUSTOMER = "trunk", "erin"  # who calls in, who is called
 
 

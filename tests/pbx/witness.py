@@ -1,4 +1,4 @@
-"""What really happened on the PBX, put together from pyst2's events and from queue_log, without cc_bridge.
+"""The true events on the PBX, put together from pyst2's events and from queue_log, without cc_bridge.
 
 `test_random_calls.py` holds the daemon's database against it.
 """
@@ -51,7 +51,7 @@ def true_visits(events: Iterable[Event], queue_log: bytes) -> list[TrueVisit]:
             key = event["Uniqueid"], event["Queue"]
             assert key not in visits
             visits[key] = TrueVisit(*key, _at(event))
-        elif event.name in ("QueueCallerLeave", "AgentConnect"):  # an answer is told after the leaving
+        elif event.name in ("QueueCallerLeave", "AgentConnect"):  # an answer is reported after the leaving
             visits[event["Uniqueid"], event["Queue"]].left_at = _at(event)
     for line in queue_log.decode().splitlines():
         _, call, queue, agent, word, *_ = line.split("|")
@@ -64,7 +64,7 @@ def true_visits(events: Iterable[Event], queue_log: bytes) -> list[TrueVisit]:
 def true_talks(events: Iterable[Event]) -> list[TrueTalk]:
     """Return what followed each AgentConnect: from both being in a bridge until the first leaves for good.
 
-    An agent who consults somebody else meanwhile is in another bridge, and still handles the call.
+    An agent who consults another person meanwhile is in another bridge, and still handles the call.
     """
     entered, left = defaultdict(list), defaultdict(list)
     holds: dict[str, list[tuple[str, float]]] = defaultdict(list)
