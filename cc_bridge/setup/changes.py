@@ -94,8 +94,10 @@ def undo(machine: Machine, report: Report) -> bool:
 
     A file that was changed after the setup is not overwritten. If setup had added lines at its end, these
     lines are removed. If setup had created or replaced the whole file, the file stays as it is, this is
-    reported, and the result is False. Raises OSError. Raises SetupError, too, and changes nothing if the
-    administrator's dialplan still sends calls to cc_bridge: Asterisk would hang up these calls.
+    reported, and the result is False. Raises SetupError or OSError.
+
+    If the administrator's dialplan still sends calls to cc_bridge, raise SetupError and change nothing:
+    without cc_bridge's dialplan, Asterisk would hang up these calls.
     """
     record = SetupRecord.load(machine)
     if not record.files:

@@ -235,11 +235,11 @@ FAULTS = [
 ]
 
 
+# One version is enough, since the doctor asks both the same: test_doctor.py.
+@pytest.mark.parametrize("running", [pytest.param("22", marks=pytest.mark.asterisk)], indirect=True)
 @pytest.mark.usefixtures("before_the_installation")
 def test_each_planted_fault_has_its_line_of_the_doctor_and_no_other(rig, machine, daemon):
     """A fault that remained after its repair would show among the findings of the next one."""
-    if rig.version != "22":
-        pytest.skip("one version is enough: the doctor asks both the same (test_doctor.py)")
     machine.run(SETUP)
     daemon.start()
     before = daemon.doctor()
