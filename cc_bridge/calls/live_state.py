@@ -20,11 +20,11 @@ from cc_bridge.calls.direct_calls import Contexts, DirectCalls
 from cc_bridge.calls.members import Members
 from cc_bridge.calls.open_calls import Calls
 from cc_bridge.calls.open_talk import OpenTalk
-from cc_bridge.calls.queue_names import QueueNames
 from cc_bridge.calls.rings import Rings
 from cc_bridge.calls.talks import Talks
 from cc_bridge.calls.visit import Visit
 from cc_bridge.calls.visits import Visits
+from cc_bridge.queue_names import QueueNames
 from cc_bridge.records import AgentInterval, Call, Gap, GapReason, QueueVisit, Ring, Talk
 
 __all__ = ["LiveState", "TrackerRecord"]

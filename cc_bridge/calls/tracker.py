@@ -204,6 +204,13 @@ class Tracker:
         """The names of all queues that the configuration or an event named."""
         return frozenset(self.visits.queues)
 
+    def spelled(self, queue: str) -> str:
+        """Return a queue name in the spelling of the PBX's configuration.
+
+        The result is the name itself if no event has named the queue yet.
+        """
+        return self.visits.queues.spelled(queue)
+
     @property
     def unexpected(self) -> int:
         """The number of events that did not fit the phase of their visit."""

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.clock_steps import move_instants
 from cc_bridge.calls.open_calls import Calls
-from cc_bridge.calls.queue_names import QueueNames
 from cc_bridge.calls.visit import REFUSALS, STATUS_OUTCOMES, Visit, VisitEvent, VisitPhase
+from cc_bridge.queue_names import QueueNames, queue_key
 from cc_bridge.records import Outcome
 
 __all__ = ["Visits"]
@@ -328,7 +328,7 @@ def _is_same(told: str, queue: str) -> bool:
 
     An empty `told` counts as the same name, because the event then names no queue.
     """
-    return not told or told.casefold() == queue.casefold()
+    return not told or queue_key(told) == queue_key(queue)
 
 
 def _is_shown(visit: Visit) -> bool:

@@ -9,6 +9,7 @@ from cc_bridge.customers.profile import Priorities
 from cc_bridge.errors import ConfigError
 from cc_bridge.kpis.question_kinds import RatingKind
 from cc_bridge.privacy.caller_keys import CallerKeys, Mode
+from cc_bridge.queue_names import queue_key
 from cc_bridge.surveys.text_patterns import text_like
 
 __all__ = ["CallersConfig", "CustomersConfig"]
@@ -63,7 +64,7 @@ class CustomersConfig(Section):
     @field_validator("queue_groups")
     @classmethod
     def _one_group_each(cls, groups: dict[str, list[str]]) -> dict[str, list[str]]:
-        queues = [queue for group in groups.values() for queue in group]
+        queues = [queue_key(queue) for group in groups.values() for queue in group]
         if len(set(queues)) < len(queues):
             raise ValueError("a queue belongs to one group only")
         return groups
@@ -75,6 +76,8 @@ class CustomersConfig(Section):
     def group(self, queue: str) -> str:
         """Return the name of the queue group that contains a queue; without one, the name of the queue.
 
-        The option customers.queue_groups defines the groups.
+        The option customers.queue_groups defines the groups. The case of `queue` is ignored.
         """
-        return next((name for name, queues in self.queue_groups.items() if queue in queues), queue)
+        key = queue_key(queue)
+        groups = self.queue_groups.items()
+        return next((name for name, queues in groups if key in map(queue_key, queues)), queue)

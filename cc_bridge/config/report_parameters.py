@@ -3,6 +3,7 @@
 from datetime import date
 
 from cc_bridge.config import Config, QueueConfig
+from cc_bridge.queue_names import QueueMap
 from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.query import QueueSettings, ReportQuery
 from cc_bridge.reports.render.localization import Digits, Language, Localization
@@ -34,7 +35,7 @@ def report_query(config: Config, first: date, last: date, queues: tuple[str, ...
         last,
         days=report_days(config),
         queues=queues,
-        settings={name: queue_settings(queue, config) for name, queue in config.queues.items()},
+        settings=QueueMap({name: queue_settings(queue, config) for name, queue in config.queues.items()}),
         others=queue_settings(config.queue_defaults, config),
         minimum=config.reports.min_sample_size,
         bands=tuple(config.reports.wait_bands),
@@ -59,7 +60,7 @@ def localization(
         digits or reports.digits,
         query.days if query else report_days(config),
         query.bands if query else tuple(reports.wait_bands),
-        {name: config.queue_title(name, language) for name in config.queues},
+        QueueMap({name: config.queue_title(name, language) for name in config.queues}),
     )
 
 

@@ -1,9 +1,15 @@
 """The complete configuration: its sections, and the checks that concern several sections."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, Field, WrapSerializer, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from cc_bridge.config.agi import AgiConfig
 from cc_bridge.config.callback import CallbackConfig
@@ -20,6 +26,7 @@ from cc_bridge.config.surveys import SurveyConfig
 from cc_bridge.config.wallboard import WallboardConfig
 from cc_bridge.config.webhooks import WebhookConfig
 from cc_bridge.follow_ups.rules import DAYS_LOOKED_BACK
+from cc_bridge.queue_names import QueueMap, QueueNames
 from cc_bridge.reports.render.localization import LANGUAGES, Language
 
 __all__ = ["ENV_PREFIX", "Config"]
@@ -56,18 +63,32 @@ class Config(BaseSettings):
     log: LogConfig = LogConfig()
     run: RunConfig = RunConfig()
     queue_defaults: QueueConfig = QueueConfig()
-    queues: dict[str, QueueConfig] = {}
+    queues: Annotated[
+        Mapping[str, QueueConfig],
+        AfterValidator(QueueMap),
+        WrapSerializer(lambda queues, serialize: serialize(dict(queues))),
+    ] = Field(default_factory=QueueMap)
 
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003  # pydantic-settings' signature, likewise the next ones
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic-settings' signature
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return env_settings, init_settings
+        """Return the sources of the values: the environment before the file.
+
+        pydantic-settings reads the names of environment variables in lower case. A queue in such a name gets
+        the spelling of the queue's section in the file, so that both set the options of one section.
+        """
+        environment, in_file = env_settings(), init_settings().get("queues")
+        queues = environment.get("queues")
+        if isinstance(in_file, dict) and isinstance(queues, dict):
+            spelled = QueueNames(in_file).spelled
+            environment["queues"] = {spelled(name): each for name, each in queues.items()}
+        return InitSettingsSource(settings_cls, environment), init_settings
 
     @model_validator(mode="before")
     @classmethod
@@ -92,7 +113,10 @@ class Config(BaseSettings):
         return webhooks
 
     def queue(self, name: str) -> QueueConfig:
-        """Return the settings of a queue; the defaults if the configuration does not name the queue."""
+        """Return the settings of a queue; the defaults if the configuration does not name the queue.
+
+        The case of `name` is ignored, as Asterisk does.
+        """
         return self.queues.get(name, self.queue_defaults)
 
     def queue_title(self, name: str, language: str = "") -> str:

@@ -18,6 +18,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from cc_bridge.config import Config
+from cc_bridge.queue_names import QueueMap, QueueNames
 from cc_bridge.storage.database import Database
 
 __all__ = ["Context", "DaemonService", "SequentialServices", "changed_options", "per_queue"]
@@ -131,7 +132,7 @@ class SequentialServices(MultiService):
         """
         services = list(_leaves(self))
         patterns = [*self.taken_over, *(pattern for service in services for pattern in service.taken_over)]
-        queues = self.config.queues.keys() | config.queues.keys()
+        queues = sorted(QueueNames([*self.config.queues, *config.queues]))
         before, after = _with_queues(self.config, queues), _with_queues(config, queues)
         changed = list(changed_options(before, after))
         later = [option for option in changed if not _matches(option, patterns)]
@@ -155,13 +156,13 @@ def _matches(option: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(option, pattern) for pattern in patterns)
 
 
-def _with_queues(config: Config, queues: Collection[str]) -> Config:
+def _with_queues(config: Config, queues: Iterable[str]) -> Config:
     """Return the configuration with a section for each of these queues.
 
     A queue that has no section in the configuration gets a copy of `[queue_defaults]`. Two configurations
     that name different queues can then be compared queue by queue.
     """
-    return config.model_copy(update={"queues": {name: config.queue(name) for name in sorted(queues)}})
+    return config.model_copy(update={"queues": QueueMap({name: config.queue(name) for name in queues})})
 
 
 def changed_options(before: BaseModel, after: BaseModel, prefix: str = "") -> Iterator[str]:
@@ -192,7 +193,8 @@ def _taking(before: _Model, after: _Model, taken: Collection[str], prefix: str =
         elif isinstance(old, BaseModel):
             update[name] = _taking(old, new, taken, f"{option}.")
         elif _is_nested(old):
-            update[name] = {key: _taking(old[key], new[key], taken, f"{option}.{key}.") for key in old}
+            sections = {key: _taking(old[key], new[key], taken, f"{option}.{key}.") for key in old}
+            update[name] = QueueMap(sections)  # `queues` is the only option with a mapping of sections
     return before.model_copy(update=update)
 
 

@@ -19,6 +19,7 @@ from cc_bridge.config.report_parameters import localization, report_days, report
 from cc_bridge.digest.content import Digest, DigestName, FollowUpSummary, digest
 from cc_bridge.digest.email import MailHeaders, as_mail
 from cc_bridge.digest.schedule import DigestTimer, Frequency, Period
+from cc_bridge.queue_names import QueueNames
 from cc_bridge.reports.query import ReportQuery
 from cc_bridge.reports.render.html import as_html
 from cc_bridge.storage.queries import follow_ups
@@ -42,9 +43,11 @@ def owned_queues(config: Config, owner: str, entered: Collection[str]) -> tuple[
     """Return the sorted names of the queues that the owner `owner` owns by the configuration.
 
     Candidates are the configured queues and the queues in `entered`, which callers entered. An entered queue
-    that is not configured has the owner of the default settings.
+    that is not configured has the owner of the default settings. A queue whose two names differ only in case
+    has the name in `entered`.
     """
-    return tuple(sorted(name for name in {*config.queues, *entered} if config.queue(name).owner == owner))
+    names = QueueNames([*config.queues, *entered])
+    return tuple(sorted(name for name in names if config.queue(name).owner == owner))
 
 
 def build_digest(

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from cc_bridge.config import Config
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.doctor.session import ManagerSnapshot, QueueState
+from cc_bridge.queue_names import QueueNames
 
 __all__ = ["check"]
 
@@ -39,11 +40,15 @@ def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
 
 
 def _misspelt(config: Config, queues: Mapping[str, QueueState]) -> Iterator[CheckResult]:
-    """Yield a failure for each queue that the configuration names but that does not exist on the PBX."""
+    """Yield a failure for each queue that the configuration names but that does not exist on the PBX.
+
+    The case of the names is ignored.
+    """
+    known = QueueNames(queues)
     named = {f"queues.{name}": name for name in config.queues}
     named |= {f"wallboard.queues: {name}": name for name in config.wallboard.queues}
     for key, name in named.items():
-        if name not in queues:
+        if name not in known:
             near = difflib.get_close_matches(name, queues, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "asterisk -rx 'queue show' lists them;"
             yield fail(

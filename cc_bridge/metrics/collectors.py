@@ -194,8 +194,8 @@ class StateCollector(Collector):
         waiting: dict[tuple[str, ...], float] = {(queue,): 0 for queue in tracker.queues}
         oldest = dict(waiting)
         for visit in tracker.waiting():
-            waiting[visit.queue,] += 1
-            oldest[visit.queue,] = max(oldest[visit.queue,], now - visit.entered_at)
+            waiting[visit.queue,] = waiting.get((visit.queue,), 0) + 1
+            oldest[visit.queue,] = max(oldest.get((visit.queue,), 0), now - visit.entered_at)
         talks: dict[tuple[str, ...], float] = {(queue,): 0 for queue in tracker.queues}
         for talk in tracker.talks.in_progress():
             if talk.queue:

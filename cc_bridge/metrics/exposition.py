@@ -35,6 +35,14 @@ class Family:
         pairs = zip(self._labels, values, strict=True)
         return ",".join([self._pbx, *[f'{label}="{_escaped(str(value))}"' for label, value in pairs]])
 
+    def renamed(self, series: str, old: str, new: str) -> str:
+        """Return the labels of a series with the value `new` in the place of `old`.
+
+        Only the first label after `pbx` is replaced. A series with another value there is returned unchanged.
+        """
+        before, after = (f'{self._pbx},{self._labels[0]}="{_escaped(value)}"' for value in (old, new))
+        return after + series.removeprefix(before) if series.startswith(before) else series
+
     def lines(self, values: Mapping[str, float]) -> Iterator[str]:
         """Yield one line of the exposition format for each series.
 
@@ -62,6 +70,13 @@ class Counter(Family):
         """Add `by` to the series with these label values."""
         series = self._series(*values)
         self._values[series] = self._values.get(series, 0) + by
+
+    def rename(self, old: str, new: str) -> None:
+        """Add the series whose first label has the value `old` to those with the value `new`."""
+        values, self._values = self._values, {}
+        for series, value in values.items():
+            name = self.renamed(series, old, new)
+            self._values[name] = self._values.get(name, 0) + value
 
     def render(self) -> Iterator[str]:
         """Yield one line of the exposition format for each series."""
@@ -100,6 +115,16 @@ class Histogram(Family):
         series = self.init_series(*values)
         self._buckets[series][bisect_left(self._bounds, amount)] += 1
         self._sums[series] += amount
+
+    def rename(self, old: str, new: str) -> None:
+        """Add the series whose first label has the value `old` to those with the value `new`."""
+        all_buckets, self._buckets = self._buckets, {}
+        sums, self._sums = self._sums, {}
+        for series, buckets in all_buckets.items():
+            name = self.renamed(series, old, new)
+            earlier = self._buckets.get(name, [0] * len(buckets))
+            self._buckets[name] = [one + other for one, other in zip(earlier, buckets, strict=True)]
+            self._sums[name] = self._sums.get(name, 0.0) + sums[series]
 
     def render(self) -> Iterator[str]:
         """Yield the text of each series: its cumulative buckets, its count and its sum."""

@@ -38,6 +38,7 @@ from cc_bridge.metrics.observed_state import (
     TrackerState,
     WebhookState,
 )
+from cc_bridge.queue_names import QueueNames
 from cc_bridge.records import (
     Answer,
     Call,
@@ -83,6 +84,7 @@ class RecordMetrics:
         registry.register(FollowUpCollector(pbx, self._follow_ups))
         self._thresholds: dict[str, float] = {}  # by queue
         self._titles: dict[str, str] = {}  # by queue
+        self._queues = QueueNames()  # those with series, as the label `queue` spells them
         self._outliers = HangupOutliers()
         registry.register(_InstrumentCollector([*self._counters.values(), *self._histograms.values()]))
         registry.register(QueueCollector(pbx, self._outliers, self._thresholds, self._titles))
@@ -131,7 +133,12 @@ class RecordMetrics:
 
         `threshold` is the queue's service level threshold in seconds. If `title` is empty, the queue's name
         is its title. A series with an agent as label is not created here; the agent's first talk creates it.
+
+        If the queue has series under a name in another case, these series get the name `queue`. This occurs
+        when the first event of the PBX shows its spelling of a queue of the configuration.
         """
+        self._rename_queue(self._queues.spelled(queue), queue)
+        self._queues.add(queue)
         self._thresholds[queue] = threshold
         self._titles[queue] = title or queue
         answers = [(question.id, question.kind, value) for question in questions for value in question.values]
@@ -140,6 +147,16 @@ class RecordMetrics:
             if family.per_queue and not family.per_agent:
                 for labels in answers if "question" in family.labels else family.initial_labels():
                     instrument.init_series(queue, *labels)
+
+    def _rename_queue(self, old: str, new: str) -> None:
+        """Give the series of the queue `old` the queue name `new`; do nothing if the names are equal."""
+        if old == new:
+            return
+        self._thresholds.pop(old, None)
+        self._titles.pop(old, None)
+        for name, instrument in (self._counters | self._histograms).items():
+            if BY_NAME[name].per_queue:
+                instrument.rename(old, new)
 
     def count(self, name: str, *labels: object, by: float = 1) -> None:
         """Add `by` to a series of the counter `name`.

@@ -15,10 +15,10 @@ from cc_bridge.ami.codec import Codec, Event, MessageCounts
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.events import Called, Joined, MemberSeen, StatusSet
 from cc_bridge.calls.live_state import TrackerRecord
-from cc_bridge.calls.queue_names import QueueNames
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.errors import UnreadableFile
 from cc_bridge.offline.files import ami_line_ends, uncompressed
+from cc_bridge.queue_names import QueueNames
 from cc_bridge.records import Call, Gap, QueueVisit, Ring, Talk
 
 __all__ = [
@@ -105,7 +105,7 @@ def _requests(tracker: Tracker, event: StatusSet) -> Iterator[SurveyRequest]:
         event.trigger,
         event.uniqueid,
         rated or _call_of(tracker, event.uniqueid),
-        tracker.visits.queues.spelled(event.queue),
+        tracker.spelled(event.queue),
         last.member if last is not None else None,
         last.interface if last is not None else None,
     )

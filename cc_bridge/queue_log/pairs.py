@@ -9,6 +9,7 @@ from itertools import product
 from math import inf
 
 from cc_bridge.queue_log.visits import LoggedVisit
+from cc_bridge.queue_names import queue_key
 from cc_bridge.records import Outcome, QueueVisit, Talk
 
 __all__ = ["pairs", "talks_of"]
@@ -32,10 +33,10 @@ def pairs(
     theirs: dict[tuple[str, str], list[LoggedVisit]] = {}
     ours: dict[tuple[str, str], list[QueueVisit]] = {}
     for visit in logged:
-        theirs.setdefault((visit.call, visit.queue.lower()), []).append(visit)
+        theirs.setdefault((visit.call, queue_key(visit.queue)), []).append(visit)
     for mine in observed:
         calls[mine.uniqueid] = mine.call_id
-        ours.setdefault((mine.uniqueid, mine.queue.lower()), []).append(mine)
+        ours.setdefault((mine.uniqueid, queue_key(mine.queue)), []).append(mine)
     unpaired_theirs: dict[tuple[str, str], list[LoggedVisit]] = {}
     unpaired_ours: dict[tuple[str, str], list[QueueVisit]] = {}
     for key in theirs.keys() | ours.keys():
@@ -99,10 +100,10 @@ def talks_of(visits: Iterable[QueueVisit], talks: Iterable[Talk]) -> dict[int, T
     answered: dict[tuple[str, str], list[QueueVisit]] = {}
     for visit in visits:
         if visit.outcome is Outcome.ANSWERED:
-            answered.setdefault((visit.uniqueid, visit.queue.lower()), []).append(visit)
+            answered.setdefault((visit.uniqueid, queue_key(visit.queue)), []).append(visit)
     found: dict[int, Talk] = {}
     for talk in sorted(talks, key=lambda talk: talk.answered_at):
-        of_queue = answered.get((talk.uniqueid, talk.queue.lower()), ())
+        of_queue = answered.get((talk.uniqueid, queue_key(talk.queue)), ())
         before = [visit for visit in of_queue if visit.left_at <= talk.answered_at + _MOMENT]
         if not before and talk.partial:
             before = [visit for visit in of_queue if id(visit) not in found]

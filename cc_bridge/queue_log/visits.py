@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from cc_bridge.queue_log.parse import QueueLogLine
+from cc_bridge.queue_names import queue_key
 from cc_bridge.records import EndedBy, Outcome, QueueVisit, Talk, Transfer
 
 __all__ = ["TRANSFERS", "LoggedVisit", "QueueLogVisits", "ended_by"]
@@ -188,7 +189,7 @@ class QueueLogVisits:
         if self._since is None:
             self._since = line.at
         if line.event in _BY_MEMBER:
-            self._spellings.setdefault(line.queue.lower(), line.queue)
+            self._spellings.setdefault(queue_key(line.queue), line.queue)
 
     def finish(self) -> Iterator[LoggedVisit]:
         """Yield the visits that are still open at the end of the log, marked as `open`."""
@@ -264,7 +265,7 @@ class QueueLogVisits:
         if visit is None or visit.left_at is None:
             self.stray += 1
             return
-        key = visit.call, visit.queue.lower()
+        key = visit.call, queue_key(visit.queue)
         if line.call != visit.call:
             self._also = {**dict(list(self._also.items())[-_CALLERS:]), line.call: visit.call}
         self._talking[key].remove(visit)
@@ -288,7 +289,7 @@ class QueueLogVisits:
             return None
         for talking in self._talking.values():
             for visit in talking:
-                same = visit.queue.lower() == line.queue.lower() and visit.agent == line.agent
+                same = queue_key(visit.queue) == queue_key(line.queue) and visit.agent == line.agent
                 if same and abs((visit.left_at or 0.0) + talk - line.at) <= _SAME_END:
                     return visit
         return None
@@ -310,7 +311,7 @@ class QueueLogVisits:
         found = [
             key
             for key, visit in self._waiting.items()
-            if key[1] == line.queue.lower()
+            if key[1] == queue_key(line.queue)
             and abs(visit.entered_at - entered_at) <= _SAME_ENTRY
             and (position is None or position == visit.position)
         ]
@@ -331,13 +332,13 @@ class QueueLogVisits:
 
         If no line of the log so far has this spelling, the name stays as it is.
         """
-        visit.queue = self._spellings.get(visit.queue.lower(), visit.queue)
+        visit.queue = self._spellings.get(queue_key(visit.queue), visit.queue)
         return visit
 
 
 def _key(line: QueueLogLine) -> tuple[str, str]:
     """Return the key of a visit: the call id, and the queue name in lower case."""
-    return line.call, line.queue.lower()
+    return line.call, queue_key(line.queue)
 
 
 def _refused(line: QueueLogLine) -> LoggedVisit:

@@ -45,7 +45,7 @@ def callback_table(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
     found: dict[Group, list[LostCall]] = {}
     for call in calls:
         inside = ask.since <= call.entered_at < ask.until
-        if inside and call.pbx == (ask.pbx or call.pbx) and (not ask.queues or call.queue in ask.queues):
+        if inside and call.pbx == (ask.pbx or call.pbx) and ask.covers(call.queue):
             found.setdefault(_KEYS[ask.by](ask, call), []).append(call)
     rows = tuple(ReportRow((key,), _cells(ask, found[key])) for key in ask.ordered(set(found)))
     total = ReportRow(("",), _cells(ask, [call for of_key in found.values() for call in of_key]))

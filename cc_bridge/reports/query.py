@@ -4,12 +4,12 @@ The dimension is the property by which the report groups its rows. `storage/repo
 and the reports use the query to interpret the rows that SQL returns.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
 from cc_bridge.kpis.scores import MINIMUM
+from cc_bridge.queue_names import QueueMap, queue_key
 from cc_bridge.reports.calendar import Days, UtcOffset
 from cc_bridge.surveys.business_hours import BusinessHours
 
@@ -56,7 +56,7 @@ class ReportQuery:
     days: Days = field(default_factory=Days)
     pbx: str = ""  # empty: all
     queues: tuple[str, ...] = ()  # empty: all
-    settings: Mapping[str, QueueSettings] = field(default_factory=dict)
+    settings: QueueMap[QueueSettings] = field(default_factory=QueueMap)
     others: QueueSettings = field(default_factory=QueueSettings)  # of queues that `settings` does not name
     minimum: int = MINIMUM  # number of answers or calls below which a figure is not compared
     bands: tuple[int, ...] = BANDS
@@ -90,6 +90,10 @@ class ReportQuery:
     def of(self, queue: str) -> QueueSettings:
         """Return the settings of a queue. A queue that is not in `settings` has the settings `others`."""
         return self.settings.get(queue, self.others)
+
+    def covers(self, queue: str) -> bool:
+        """Return whether the report covers a queue. The case of the queue's name is ignored."""
+        return not self.queues or queue_key(queue) in map(queue_key, self.queues)
 
     @property
     def counted_by(self) -> Dimension:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from cc_bridge.errors import SetupError
+from cc_bridge.queue_names import QueueNames
 from cc_bridge.setup.asterisk_files import ASTERISK_USER_FILE, asterisk_files
 from cc_bridge.setup.freepbx_files import FREEPBX_USER_FILE, freepbx_files
 from cc_bridge.setup.pbx_kind import PbxKind
@@ -49,9 +50,8 @@ def make_plan(options: SetupOptions, shipped: Sequence[ShippedFile], read: ReadF
         )
     content = {file.path: file.content for file in shipped}
     freepbx = options.kind is PbxKind.FREEPBX
-    queues = (
-        [queue for queue in queue_names(options.kind, read) if queue in options.queues] if freepbx else []
-    )
+    wanted = QueueNames(options.queues)
+    queues = [queue for queue in queue_names(options.kind, read) if queue in wanted] if freepbx else []
     user_file = FREEPBX_USER_FILE if freepbx else ASTERISK_USER_FILE
     secret = _secret(read) or _user_secret(read, user_file) or options.new_secret
     group = "asterisk" if re.search(rb"^asterisk:", read("/etc/group") or b"", re.MULTILINE) else "root"
@@ -120,7 +120,7 @@ def _settings(shipped: bytes, options: SetupOptions) -> bytes:
     text = text.replace('\nname = "pbx"\n', f'\nname = "{options.pbx_name}"\n', 1)
     section, rest = text.split("\n[ami]\n", 1)
     rest = rest.replace('\nsecret_file = ""\n', f'\nsecret_file = "{_SECRET_FILE}"\n', 1)
-    tables = "".join(f'\n[queues."{_escaped(queue)}"]\n' for queue in options.queues)
+    tables = "".join(f'\n[queues."{_escaped(queue)}"]\n' for queue in QueueNames(options.queues))
     return f"{section}\n[ami]\n{rest}{tables}".encode()
 
 
@@ -184,7 +184,8 @@ def _left(options: SetupOptions, queues: Sequence[str]) -> Iterator[str]:
                 " /etc/asterisk/queues_cc_bridge.conf: Asterisk loads no queue from a file that extends"
                 " a missing one"
             )
-        missing = [queue for queue in options.queues if queue not in queues]
+        known = QueueNames(queues)
+        missing = [queue for queue in options.queues if queue not in known]
         if missing:
             yield f"FreePBX has no queue {', '.join(missing)}: create it, then run setup again"
     else:

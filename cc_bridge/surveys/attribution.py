@@ -6,6 +6,7 @@ The talks of the call show which agents the caller talked with.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cc_bridge.queue_names import queue_key
 from cc_bridge.records import AttributedBy, Trigger
 from cc_bridge.surveys.definition import Survey
 
@@ -45,15 +46,16 @@ class Attribution:
         """Return the rated agent, with the queue of the talk; None if the answer rates the whole company.
 
         `target` is the question's option `rates`: `last_agent`, `first_agent`, `company`, or `queue:NAME` for
-        the last agent in the queue NAME. If the caller talked with no agent of that queue, the answer rates
-        the company.
+        the last agent in the queue NAME. The case of NAME is ignored. If the caller talked with no agent of
+        that queue, the answer rates the company.
         """
         if target == "last_agent":
             return self.last
         if target == "first_agent":
             return self.segments[0]
         if target.startswith("queue:"):
-            there = [segment for segment in self.segments if segment.queue == target.removeprefix("queue:")]
+            queue = queue_key(target.removeprefix("queue:"))
+            there = [segment for segment in self.segments if queue_key(segment.queue) == queue]
             return there[-1] if there else None
         return None
 

@@ -18,6 +18,7 @@ from typing import Protocol
 from cc_bridge.kpis.question_kinds import KINDS
 from cc_bridge.kpis.scores import AnswersByValue
 from cc_bridge.kpis.service_level import QueueStay, VisitCounts
+from cc_bridge.queue_names import queue_key
 from cc_bridge.surveys.business_hours import start_of_day
 
 __all__ = ["QueueLimits", "RatingToday", "Today", "VisitToday"]
@@ -62,7 +63,8 @@ class Today:
         self.complete = False  # True: all records of the day in the database have been counted
         self._zone: tzinfo | None = None
         self._limits = limits
-        self._visits: dict[str, VisitCounts] = {}
+        # Queues are written as `queue_key` returns them.
+        self._visits: dict[str, VisitCounts] = {}  # by queue
         self._uncounted: dict[str, list[VisitToday]] = {}  # by queue
         self._answers: dict[tuple[str, str, str], Counter[int]] = {}  # by queue, question and kind
         self._known: set[tuple[str | float, ...]] = set()
@@ -91,10 +93,11 @@ class Today:
         """Add the visits of today that have not been added before."""
         for visit in visits:
             if visit.entered_at >= self.began_at and self._new(visit.uniqueid, visit.queue, visit.entered_at):
-                uncounted = self._uncounted.setdefault(visit.queue, [])
+                queue = queue_key(visit.queue)
+                uncounted = self._uncounted.setdefault(queue, [])
                 uncounted.append(visit)
                 if len(uncounted) >= _TOGETHER:
-                    self._count(visit.queue)
+                    self._count(queue)
 
     def add_answers(self, answers: Iterable[RatingToday]) -> None:
         """Count the answers of today that have not been added before and have a value on a scale.
@@ -105,17 +108,18 @@ class Today:
             kind = KINDS.get(answer.kind)
             counts = answer.answered_at >= self.began_at and kind is not None and answer.value in kind.scale
             if counts and self._new(answer.attempt_id, answer.question):
-                key = answer.queue, answer.question, answer.kind
+                key = queue_key(answer.queue), answer.question, answer.kind
                 self._answers.setdefault(key, Counter())[answer.value] += 1
 
     def visits(self, queue: str) -> VisitCounts:
         """Return the counts of today's visits of a queue."""
-        self._count(queue)
-        return self._visits.get(queue, VisitCounts())
+        key = queue_key(queue)
+        self._count(key)
+        return self._visits.get(key, VisitCounts())
 
     def answers(self, queue: str, question: str, kind: str) -> AnswersByValue:
         """Return the number of today's answers by value, for one question of a queue."""
-        return self._answers.get((queue, question, kind), {})
+        return self._answers.get((queue_key(queue), question, kind), {})
 
     def _count(self, queue: str) -> None:
         if stays := self._uncounted.pop(queue, None):

@@ -18,8 +18,8 @@ PACKAGE = Path(__file__).parents[2] / "cc_bridge"
 # The top-level rooms by ring. An inner room is pure. A middle room has I/O of one kind and imports no other
 # middle room. An outer room may import all rooms.
 INNER = {
-    "calls", "customers", "errors", "follow_ups", "kpis", "privacy", "queue_log", "records", "reports",
-    "surveys", "wallboard", "__init__",
+    "calls", "customers", "errors", "follow_ups", "kpis", "privacy", "queue_log", "queue_names", "records",
+    "reports", "surveys", "wallboard", "__init__",
 }  # fmt: skip
 MIDDLE = {"agi", "ami", "config", "logs", "metrics", "prompt_synthesis", "storage", "web", "webhooks"}
 OUTER = {"__main__", "cli", "commands", "daemon", "demo", "digest", "doctor", "offline", "setup"}

@@ -163,6 +163,7 @@ class SurveyInvitations(DaemonService):
         Raises AGIHangup if the caller hangs up, or if Asterisk ends the channel, before the decision.
         """
         arguments = parse_arguments(request.args)
+        arguments = replace(arguments, queue=self._tracker.spelled(arguments.queue))
         if arguments.trigger is Trigger.CALLBACK:
             return await self._greet(self._called_back(arguments), request, channel)
         # Also before the decision: the caller may hang up meanwhile.

@@ -150,7 +150,7 @@ class WallboardPublisher(DaemonService):
         config = self.config
         return build_board(
             config.pbx.name,
-            config.wallboard.queues or sorted(in_use(self._tracker, config)),
+            self._shown_queues(),
             self._live_figures() if self._link.up else None,
             self.today,
             seconds=lambda queue: config.queue(queue).service_level_seconds,
@@ -159,6 +159,14 @@ class WallboardPublisher(DaemonService):
             complete=self.today.complete,
             names=config.wallboard.show_agent_names,
         )
+
+    def _shown_queues(self) -> list[str]:
+        """Return the names of the queues on the board, in the spelling of the PBX's configuration.
+
+        If wallboard.queues is empty, the board has all queues.
+        """
+        chosen = map(self._tracker.spelled, self.config.wallboard.queues)
+        return list(dict.fromkeys(chosen)) or sorted(in_use(self._tracker, self.config))
 
     def _live_figures(self) -> LiveFigures:
         tracker = self._tracker

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from cc_bridge.kpis.catalogue import KPIS, Kpi
 from cc_bridge.kpis.units import Unit
+from cc_bridge.queue_names import QueueMap
 from cc_bridge.reports.calendar import Days, day_of, persian
 from cc_bridge.reports.figures import Cell, Column, Highlight, KeyKind, ReportRow
 from cc_bridge.reports.query import Dimension, Group
@@ -85,7 +86,7 @@ class Localization:
     digits: Digits = "latin"
     days: Days = field(default_factory=Days)
     bands: tuple[int, ...] = ()
-    titles: Mapping[str, str] = field(default_factory=dict)  # of the queues that have one, by name
+    titles: QueueMap[str] = field(default_factory=QueueMap)  # of the queues that have one, by name
 
     @property
     def direction(self) -> str:

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, Table, func, select
 
 from cc_bridge.queue_log.reconcile import RecordedSide
 from cc_bridge.queue_log.visits import LoggedVisit
+from cc_bridge.queue_names import queue_key
 from cc_bridge.records import EndedBy, Gap, Outcome, QueueVisit, Record, Talk, Transfer
 from cc_bridge.storage.schema.tables import TABLES, gaps, queue_visits, row_of, survey_decisions, talks
 from cc_bridge.storage.schema.upsert import upsert
@@ -86,7 +87,7 @@ def add(
     with engine.begin() as connection:
         stored = _stored(connection, pbx, {visit.call for visit in told})
         for visit in told:
-            source = _covered_by(visit, stored.get((visit.call, visit.queue.lower()), []))
+            source = _covered_by(visit, stored.get((visit.call, queue_key(visit.queue)), []))
             if source is not None:
                 counts.known += source == QUEUE_LOG
                 counts.observed += source != QUEUE_LOG
@@ -111,7 +112,7 @@ def _stored(connection: Connection, pbx: str, calls: set[str]) -> dict[tuple[str
     found: dict[tuple[str, str], list[Any]] = {}
     wanted = select(c.uniqueid, c.queue, c.entered_at, c.left_at, c.position, c.source)
     for row in connection.execute(wanted.where(c.pbx == pbx, c.uniqueid.in_(sorted(calls)))):
-        found.setdefault((row.uniqueid, row.queue.lower()), []).append(row)
+        found.setdefault((row.uniqueid, queue_key(row.queue)), []).append(row)
     return found
 
 

@@ -10,12 +10,14 @@ A query that groups by a name column, such as the queue, hides that column from 
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Connection, Double, Executable, Select, Table, case, literal
 
 from cc_bridge.reports.query import Dimension, QueueSettings, ReportQuery
+from cc_bridge.storage.queries.agents_and_queues import stored_queues
 from cc_bridge.storage.reports.instants import DAY, LocalTime
 from cc_bridge.storage.rollups.refresh import refreshed_until
 from cc_bridge.storage.schema.column_types import without_index
@@ -39,7 +41,12 @@ class SpanQueries:
         """
         self._connection = connection
         self._dialect = connection.dialect.name
+        stored = list(stored_queues(connection)) if ask.queues or ask.settings else []
+        if ask.queues:
+            ask = replace(ask, queues=tuple(sorted({*ask.queues, *filter(ask.covers, stored)})))
         self._ask = ask
+        # The queues with settings of their own, in each spelling that the configuration or the database has.
+        self._configured = sorted({*ask.settings, *(name for name in stored if name in ask.settings)})
         self._asked = asked
         self._instants = LocalTime(self._dialect, ask.offsets)
 
@@ -142,7 +149,8 @@ class SpanQueries:
 
     def _setting(self, queue: Column[Any], of: Callable[[QueueSettings], float]) -> Expression:
         usual = of(self._ask.others)
-        own = {name: of(each) for name, each in self._ask.settings.items() if of(each) != usual}
+        values = {name: of(self._ask.of(name)) for name in self._configured}
+        own = {name: value for name, value in values.items() if value != usual}
         if not own:
             return literal(usual, Double)
         by_value: Mapping[float, list[str]] = {

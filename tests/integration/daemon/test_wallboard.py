@@ -11,6 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import fail, maybeDeferred
 from twisted.internet.task import Clock
 
+from cc_bridge.calls.events import MemberSeen
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge
@@ -235,6 +236,23 @@ def test_without_a_pbx_the_board_says_so(start):
     assert not shown["observed"]
     assert shown["unobserved_since"] == pytest.approx(time.time(), abs=60)
     assert shown["total"]["waiting"] is shown["total"]["agents"] is shown["agents"] is None
+
+
+def test_the_board_spells_a_queue_as_the_pbx_does():
+    clock, link = Clock(), SimpleNamespace(up=False, pbx_now=lambda: NOON + clock.seconds())
+    config = Config(wallboard={"queues": ["SALES", "Sales"]}, queues={"sALES": {"title": "Sales desk"}})
+    tracker = Tracker("main", config.queues)
+    wall = WallboardPublisher(context(config, clock=clock), SimpleNamespace(surveys={}), tracker, link)
+    wall.handle_record(visit(1))
+    clock.advance(1.5)
+    (shown,) = wall.current()["queues"]
+    assert (shown["queue"], shown["answered"]) == ("sALES", 1)  # the PBX's spelling is not known yet
+    tracker.apply(MemberSeen(NOON, "sales", "PJSIP/alice", "Alice", 1, False, "", 0))
+    link.up = True
+    clock.advance(1.5)
+    (shown,) = wall.current()["queues"]
+    assert (shown["queue"], shown["title"]["en"]) == ("sales", "Sales desk")
+    assert (shown["answered"], shown["agents"]["available"]) == (1, 1)
 
 
 def test_a_board_between_two_ticks_agrees_with_itself():

@@ -276,7 +276,7 @@ def test_queues(pbx, doctor):
     pbx.queues = {"sales": [], "support": ["PJSIP/1"]}
     pbx.settings[("queues.conf", "support", "strategy")] = "ringall"
     pbx.settings[("queues.conf", "support", "wrapuptime")] = "15"
-    findings = doctor(queues={"suport": {}, "zzz": {}})
+    findings = doctor(queues={"suport": {}, "zzz": {}, "SALES": {}}, wallboard={"queues": ["Sales"]})
     assert unwell(findings) == {
         "queues.configured": CheckStatus.FAIL,
         "queues.members": CheckStatus.WARN,

@@ -23,6 +23,7 @@ from cc_bridge.commands import report as command
 from cc_bridge.kpis.catalogue import KPIS
 from cc_bridge.kpis.scores import response_rate
 from cc_bridge.kpis.service_level import ServiceLevelDefinition, VisitCounts, from_counts
+from cc_bridge.queue_names import QueueMap
 from cc_bridge.records import (
     AgentInterval,
     Answer,
@@ -52,12 +53,14 @@ from support.scores import csat, nps, yes_no
 from support.year_of_calls import CHANGED, FIRST, LAST, LINGERING, RUDE, ZONE, fill, midnight, records
 
 NOW = midnight(LAST) + 90_000
-SETTINGS = {
-    "sales": QueueSettings(
-        30.0, 3.0, 12.0, "first_contact", BusinessHours(ZONE, 480, 1080, frozenset(range(5)))
-    ),
-    "support": QueueSettings(wrap_up=5.0, stage="support"),
-}
+SETTINGS = QueueMap(
+    {
+        "sales": QueueSettings(
+            30.0, 3.0, 12.0, "first_contact", BusinessHours(ZONE, 480, 1080, frozenset(range(5)))
+        ),
+        "support": QueueSettings(wrap_up=5.0, stage="support"),
+    }
+)
 EVERY = [(name, by) for name, kind in REPORTS.items() for by in kind.by]
 
 
@@ -188,6 +191,15 @@ def test_a_day_of_25_hours_is_one_day(engine):
 def test_the_week_starts_on_the_day_that_is_asked_for(engine):
     rows = made(engine, "service", Dimension.WEEKDAY).tables[0].rows
     assert [row.keys[0] for row in rows] == [5, 6, 0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("name", sorted(REPORTS))
+def test_the_case_of_a_queues_name_does_not_matter(engine, name):
+    """The configuration and the command line may write the name in another case than the PBX."""
+    shouted = QueueMap({queue.upper(): settings for queue, settings in SETTINGS.items()})
+    theirs = content(made(engine, name, queues=("SALES",), settings=shouted))
+    ours = content(made(engine, name, queues=("sales",)))
+    assert theirs | {"queues": ours["queues"]} == ours
 
 
 def test_a_queue_alone(engine, inside):

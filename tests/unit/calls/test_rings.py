@@ -6,10 +6,10 @@ from cc_bridge.calls.channels_and_bridges import Channels
 from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.events import Called, Dumped, Joined
 from cc_bridge.calls.open_calls import Calls
-from cc_bridge.calls.queue_names import QueueNames
 from cc_bridge.calls.rings import Rings
 from cc_bridge.calls.talks import Talks
 from cc_bridge.calls.visits import Visits
+from cc_bridge.queue_names import QueueNames
 from cc_bridge.records import RingOutcome
 
 CALLER, CALL = "1.2", "1.1"

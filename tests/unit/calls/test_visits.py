@@ -13,9 +13,9 @@ from cc_bridge.calls.events import (
     StatusSet,
 )
 from cc_bridge.calls.open_calls import Calls
-from cc_bridge.calls.queue_names import QueueNames
 from cc_bridge.calls.visit import Visit, VisitEvent, VisitPhase
 from cc_bridge.calls.visits import Visits
+from cc_bridge.queue_names import QueueNames
 
 CALLER, CALL = "1.2", "1.1"
 CLEARED = StatusSet(0, "0.9", "", "", "VarSet QUEUESTATUS")  # shows that statuses are sent

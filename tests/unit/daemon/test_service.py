@@ -114,6 +114,14 @@ def test_options_of_queues_by_default_and_by_name():
     assert {config.queue(name).wrap_up_seconds for name in ("sales", "support", "other")} == {0}
 
 
+def test_a_section_that_is_renamed_in_case_only_stays_one_section():
+    part = Part("a", [], taken_over=per_queue("owner"))
+    services = sequence(part, config=Config(queues={"sales": {"owner": "sara"}, "support": {}}))
+    assert services.reconfigure(Config(queues={"SALES": {"owner": "omid"}})) == []
+    assert dict(part.config.queues).keys() == {"SALES", "support"}
+    assert part.config.queue("sales").owner == "omid"
+
+
 def test_services_within_services_take_over_too():
     inner, part = MultiService(), Part("one", [], taken_over=("run.shutdown_timeout_seconds",))
     part.setServiceParent(inner)

@@ -224,6 +224,14 @@ def test_nobody_to_rate_is_told_as_such(centre):
     assert centre.stages == ["no_agent"]
 
 
+def test_the_queue_that_the_dialplan_names_has_the_spelling_of_the_pbx(centre):
+    centre.link.up = False
+    centre.hear(MemberSeen(900.0, "sales", "PJSIP/alice", "Alice", 1, False, "", 0))
+    invitation = centre.comes(Channel(linkedid="99.1"), args=("queue", "SALES", "PJSIP/alice"))
+    assert invitation.attribution.last == Segment("sales", "Alice", "PJSIP/alice")
+    assert [decision.queue for decision in centre.funnel] == ["sales"]
+
+
 def test_a_caller_who_went_away_while_waiting(centre):
     class Gone(Channel):
         async def stream_file(self, *_):

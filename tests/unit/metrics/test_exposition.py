@@ -32,6 +32,24 @@ def with_heading(family):
     return f"# HELP {name} {family.documentation}\n# TYPE {name} {family.kind}\n{''.join(family.render())}"
 
 
+@given(st.lists(st.tuples(NAMES, NAMES, AMOUNTS), max_size=20), NAMES, NAMES)
+def test_renamed_series_are_as_if_they_had_the_new_name_from_the_start(counted, old, new):
+    renamed, expected = [
+        (
+            Counter("visits", "Visits.", "pbx", "queue", "outcome"),
+            Histogram("wait", "Wait.", [5, 20], "pbx", "queue", "outcome"),
+        )
+        for _ in range(2)
+    ]
+    for queue, outcome, amount in counted:
+        for (counter, histogram), name in ((renamed, queue), (expected, new if queue == old else queue)):
+            counter.inc(name, outcome, by=amount)
+            histogram.observe(amount, name, outcome)
+    for instrument, other in zip(renamed, expected, strict=True):
+        instrument.rename(old, new)
+        assert samples(with_heading(instrument)) == pytest.approx(samples(with_heading(other)))
+
+
 @given(st.lists(st.tuples(NAMES, NAMES, AMOUNTS), max_size=20))
 def test_a_counter_is_as_prometheus_client_has_it(counted):
     registry = CollectorRegistry()

@@ -125,6 +125,20 @@ def test_a_known_queue_has_all_its_series_at_zero(metrics):
     assert got["cc_bridge_talk_seconds_count", "sales"] == 0
 
 
+def test_a_queue_that_the_pbx_spells_in_another_case_has_series_under_that_name_only(metrics):
+    metrics.init_queue("SALES", 20)
+    metrics.count_survey_stage("started", "SALES")  # before the PBX was observed
+    metrics.count_visit(visit(), 20, short=5)
+    metrics.init_queue("sales", 20)
+    got = samples(metrics)
+    assert not [key for key in got if "SALES" in key]
+    assert got["cc_bridge_survey_stages_total", "sales", "started"] == 1
+    assert got["cc_bridge_visits_total", "answered", "sales"] == 1
+    assert got["cc_bridge_queue_wait_seconds_sum", "answered", "sales"] == 12.5
+    assert got["cc_bridge_talk_seconds_count", "sales"] == 0
+    assert got["cc_bridge_service_level_threshold_seconds", "sales"] == 20
+
+
 def test_talks_handling_rings_and_ratings(metrics):
     talk = Talk("pbx", "1", "1", "2", "sales", "Alice", "PJSIP/a", 0, 60, 10, 1, EndedBy.AGENT, None, None)
     metrics.count_talk(talk, wrap_up=15)

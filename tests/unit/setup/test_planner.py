@@ -122,6 +122,15 @@ def test_on_freepbx_only_files_of_the_administrator_are_extended():
     assert any(file.path.startswith("/var/lib/asterisk/sounds/fa/cc_bridge/") for file in made.files)
 
 
+def test_the_case_of_a_queues_name_does_not_matter():
+    files = FREEPBX | {"/etc/asterisk/queues_additional.conf": "[general]\n\n[Sales]\n"}
+    made = plan(files, PbxKind.FREEPBX, queues=("SALES", "sales"))
+    written = texts(made)
+    assert written["/etc/asterisk/queues_cc_bridge.conf"] == "[Sales](+)\nsetinterfacevar=yes\n"
+    assert Config(**tomllib.loads(written[SETTINGS])).queues.keys() == {"sales"}
+    assert not any("FreePBX has no queue" in step for step in made.left)
+
+
 def test_a_section_of_freepbx_chown_conf_is_never_made_twice():
     files = FREEPBX | {"/etc/asterisk/freepbx_chown.conf": "[custom]\nfile = /x,0644,a,b\n"}
     assert "/etc/asterisk/freepbx_chown.conf" not in texts(plan(files, PbxKind.FREEPBX))

@@ -17,6 +17,7 @@ REZA = Segment("support", "Reza", "PJSIP/reza")
         ("first_agent", ALI),
         ("queue:sales", MINA),  # the last agent of the queue
         ("queue:support", REZA),
+        ("queue:SALES", MINA),  # Asterisk ignores the case of a queue's name
         ("queue:billing", None),
         ("company", None),
     ],
