@@ -52,7 +52,7 @@ class EventHandlers:
             ev.Connected: QueueAnswers(state, callers).connected,
             ev.Dumped: state.rings.dumped,
             ev.DialEnded: self._dial_ended,
-            ev.DialStarted: state.direct_calls.dial_started,
+            ev.DialStarted: self._dial_started,
             ev.PickedUp: self._picked_up,
             ev.BridgeEntered: state.talks.bridge_entered,
             ev.BridgeLeft: state.talks.bridge_left,
@@ -82,6 +82,11 @@ class EventHandlers:
         """Start a ring, and set its agent's state to ringing (AgentCalled)."""
         self._state.rings.called(event)
         self._state.completed += self._state.agents.rang(event.member, event.at)
+
+    def _dial_started(self, event: ev.DialStarted) -> None:
+        """Add a Dial (DialBegin). The caller's name may have the prefix of a queue."""
+        name = self._state.caller_names.without_prefix(event.name)
+        self._state.direct_calls.dial_started(event if name == event.name else event._replace(name=name))
 
     def _dial_ended(self, event: ev.DialEnded) -> None:
         """Store the outcome of a ring, or start the talk of an answered Dial without a queue (DialEnd).

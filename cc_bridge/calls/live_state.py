@@ -12,6 +12,7 @@ from typing import Any
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agent import BUSY, DO_NOT_DISTURB
 from cc_bridge.calls.agents import Agents
+from cc_bridge.calls.caller_names import CallerNames
 from cc_bridge.calls.channel_customers import customer_behind
 from cc_bridge.calls.channels_and_bridges import Channels, device_of, extension_of, is_local
 from cc_bridge.calls.clock_steps import move_instants
@@ -47,12 +48,20 @@ class LiveState:
     """
 
     def __init__(
-        self, pbx: str, queues: Iterable[str], agents: Agents, contexts: Contexts, *, direct: bool
+        self,
+        pbx: str,
+        queues: Iterable[str],
+        agents: Agents,
+        contexts: Contexts,
+        *,
+        direct: bool,
+        names: CallerNames | None = None,
     ) -> None:
         """Create an empty state.
 
         `queues` has the names of the configured queues. `contexts` determines the direction of a call. With
-        `direct`, calls without a queue are recorded too.
+        `direct`, calls without a queue are recorded too. `names` removes the queues' prefixes from the
+        callers' names.
         """
         self.pbx = pbx
         self.direct = direct
@@ -61,7 +70,15 @@ class LiveState:
         self.channels = Channels()
         self.calls = Calls(pbx, contexts.of_first, every=direct)
         self.talks = Talks(self.channels, self._talk_ended, self._party_joined)
-        self.visits = Visits(pbx, QueueNames(queues), self.calls, self._visit_ended, self.channel_vanished)
+        self.caller_names = names or CallerNames()
+        self.visits = Visits(
+            pbx,
+            QueueNames(queues),
+            self.calls,
+            self._visit_ended,
+            self.channel_vanished,
+            self.caller_names,
+        )
         self.rings = Rings(pbx, self.visits, self.talks, self._ring_ended)
         self.direct_calls = DirectCalls(
             pbx, contexts, self.calls, self.talks, self.channels, self.members.name_at

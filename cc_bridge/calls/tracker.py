@@ -13,6 +13,7 @@ from math import inf
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
+from cc_bridge.calls.caller_names import CallerNames
 from cc_bridge.calls.channel_customers import call_rated_on
 from cc_bridge.calls.checkpoint import Checkpointer
 from cc_bridge.calls.clock_steps import EventTimes
@@ -39,6 +40,7 @@ class Tracker:
     contexts: dialplan contexts that determine the direction of a call
     direct: calls without a queue are recorded too
     numbers: callers' numbers are part of the checkpoints that `changes` returns
+    names: removes the queues' prefixes from the callers' names
     """
 
     def __init__(
@@ -50,9 +52,12 @@ class Tracker:
         *,
         direct: bool = False,
         numbers: bool = True,
+        names: CallerNames | None = None,
     ) -> None:
         self.pbx = pbx
-        self.state = state = LiveState(pbx, queues, agents or Agents(pbx), contexts, direct=direct)
+        self.state = state = LiveState(
+            pbx, queues, agents or Agents(pbx), contexts, direct=direct, names=names
+        )
         self.agents, self.members = state.agents, state.members
         self.calls, self.talks, self.visits = state.calls, state.talks, state.visits
         self._queue_callers = QueueCallers(state)

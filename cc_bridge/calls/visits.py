@@ -9,6 +9,7 @@ decision.
 from collections.abc import Callable, Collection
 
 from cc_bridge.calls import events as ev
+from cc_bridge.calls.caller_names import CallerNames
 from cc_bridge.calls.clock_steps import move_instants
 from cc_bridge.calls.open_calls import Calls
 from cc_bridge.calls.visit import REFUSALS, STATUS_OUTCOMES, Visit, VisitEvent, VisitPhase
@@ -33,7 +34,8 @@ class Visits:
     """The open visits of one PBX, found by the caller's channel.
 
     `closed` is called with each visit that has closed. `gone` is called if the end of a caller's channel was
-    not observed, with the channel and the instant at which the channel counts as ended.
+    not observed, with the channel and the instant at which the channel counts as ended. `names` removes the
+    queues' prefixes from the callers' names.
 
     queues: the names of all queues that the configuration or an event named
     unexpected: number of events that did not fit the phase of their visit
@@ -46,6 +48,7 @@ class Visits:
         calls: Calls,
         closed: Callable[[Visit], None],
         gone: Callable[[str, float], None],
+        names: CallerNames | None = None,
     ) -> None:
         self.queues = queues
         self.unexpected = 0
@@ -53,6 +56,7 @@ class Visits:
         self._calls = calls
         self._closed = closed
         self._gone = gone
+        self._names = names or CallerNames()
         self._open: dict[str, Visit] = {}
         self._leaving: dict[str, float] = {}  # instant of the leaving, for callers without an outcome yet
         # Instant of the end, for callers whose channel a snapshot did not show either.
@@ -176,6 +180,7 @@ class Visits:
             refused = Visit.refused(self._pbx, run, outcome, event.at, event.source)
             refused.call_id = self._calls.get_or_begin(run.linkedid, run.uniqueid, run.at).call_id
             refused.queue = self.queues.spelled(run.queue)
+            refused.name = self._names.without_prefix(run.name)
             self.queues.add(refused.queue)
             self._closed(refused)
         self._runs.pop(event.uniqueid, None)  # VarSet and UserEvent both report it; the first one counts
@@ -302,6 +307,7 @@ class Visits:
     def _begin(self, event: ev.Joined | ev.GaveUp | ev.Connected) -> Visit:
         """Start the visit of the caller in an event, and add it to its call."""
         visit = self._open[event.uniqueid] = Visit.of(self._pbx, event)
+        visit.name = self._names.without_prefix(visit.name)
         visit.call_id = self._calls.get_or_begin(event.linkedid, event.uniqueid, visit.entered_at).call_id
         return visit
 

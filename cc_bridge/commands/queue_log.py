@@ -212,6 +212,7 @@ def import_queue_log(
             privacy,
             encoding=encoding,
             zone=zone,
+            names=config.caller_names,
         )
     click.echo(f"{done.visits} visits and {done.talks} talks from {counts.lines} lines")
     _warn_of_bytes(counts)

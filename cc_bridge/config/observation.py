@@ -27,4 +27,5 @@ def make_tracker(config: Config) -> Tracker:
         contexts,
         direct=direct.enabled,
         numbers=config.callers.number_storage == "plain",
+        names=config.caller_names,
     )

@@ -18,6 +18,7 @@ __all__ = ["QueueConfig"]
 
 
 _MAX_TITLE = 64  # characters
+_MAX_PREFIX = 64  # characters
 
 
 def _by_language(title: object) -> object:
@@ -38,7 +39,7 @@ def _one_line(titles: Mapping[Language, str]) -> Mapping[Language, str]:
 
 
 class QueueConfig(Section):
-    """Settings of one queue: title, service level, owner, opening hours, and survey invitations."""
+    """Settings of one queue: title, callers' names, service level, owner, opening hours and surveys."""
 
     title: Annotated[
         dict[Language, str],
@@ -46,6 +47,12 @@ class QueueConfig(Section):
         AfterValidator(_one_line),
         WithJsonSchema({"type": "string", "maxLength": _MAX_TITLE}),
     ] = {}
+    caller_name_prefix: Annotated[
+        str,
+        text_like(
+            rf"[^\x00-\x1f\x7f]{{0,{_MAX_PREFIX}}}", f"up to {_MAX_PREFIX} characters without a line break"
+        ),
+    ] = ""
     service_level_seconds: float = Field(default=20, gt=0, le=3600)
     short_abandon_seconds: float = Field(default=5, ge=0, le=600)
     wrap_up_seconds: float = Field(default=0, ge=0, le=3600)

@@ -11,6 +11,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from cc_bridge.calls.caller_names import CallerNames
 from cc_bridge.config.agi import AgiConfig
 from cc_bridge.config.callback import CallbackConfig
 from cc_bridge.config.callers import CallersConfig, CustomersConfig
@@ -134,6 +135,12 @@ class Config(BaseSettings):
         its name as title in all languages.
         """
         return {language: self.queue_title(name, language) for language in LANGUAGES}
+
+    @property
+    def caller_names(self) -> CallerNames:
+        """The rule that removes the prefixes of all queues from the callers' names."""
+        queues = (self.queue_defaults, *self.queues.values())
+        return CallerNames(queue.caller_name_prefix for queue in queues)
 
     @field_validator("queue_defaults")
     @classmethod

@@ -11,6 +11,7 @@ from math import inf
 from pathlib import Path
 
 from cc_bridge.ami.codec import MessageCounts as AmiCounts
+from cc_bridge.calls.caller_names import CallerNames
 from cc_bridge.calls.events import BridgeEntered, CallEvent, ChannelEnded
 from cc_bridge.calls.live_state import TrackerRecord
 from cc_bridge.calls.tracker import Tracker
@@ -110,19 +111,21 @@ def import_log(
     *,
     encoding: str = "utf-8",
     zone: tzinfo | None = None,
+    names: CallerNames | None = None,
 ) -> tuple[ImportResult, LineCounts]:
     """Store the visits and talks of queue_logs in the database; the oldest log must come first.
 
     A log is a file, or `table:URL` for a database table. `progress` is called with the number of bytes of
     each read of a file. `privacy` pseudonymises each record before it is stored. `encoding` is the encoding
     of the files. `zone` is the time zone of a table's timestamps; None means the time zone of this machine.
+    `names` removes the queues' prefixes from the callers' names.
 
     Return the numbers of imported records and the numbers of lines. Raises UnreadableFile if no line is
     valid.
     """
     counts, imported = LineCounts(), ImportResult()
     lines = chain.from_iterable(_runs(logs, counts, progress, encoding, zone))
-    visits = _visits(lines, QueueLogVisits())
+    visits = _visits(lines, QueueLogVisits(names))
     with database(url) as engine:
         while batch := list(islice(visits, _BATCH)):
             add(engine, pbx, batch, imported, privacy.of)

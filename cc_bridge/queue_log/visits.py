@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from cc_bridge.calls.caller_names import CallerNames
 from cc_bridge.queue_log.parse import QueueLogLine
 from cc_bridge.queue_names import queue_key
 from cc_bridge.records import EndedBy, Outcome, QueueVisit, Talk, Transfer
@@ -145,10 +146,12 @@ class LoggedVisit:
 class QueueLogVisits:
     """The open visits of one queue_log, which is read line by line.
 
-    A visit is yielded as soon as no later line can change it.
+    A visit is yielded as soon as no later line can change it. `names` removes the queues' prefixes from the
+    callers' names.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, names: CallerNames | None = None) -> None:
+        self._names = names or CallerNames()
         self.stray = 0  # number of ends of talks whose start is not in the log
         # Visits without an end, by call and queue in lower case: Asterisk ignores the case of queue names.
         self._waiting: dict[tuple[str, str], LoggedVisit] = {}
@@ -217,6 +220,7 @@ class QueueLogVisits:
         earlier = self._entries.get(key, 0)
         self._entries[key] = earlier + 1
         number, position, name = _caller(line)
+        name = self._names.without_prefix(name)
         self._callers.pop(line.call, None)
         self._callers[line.call] = number, name
         if len(self._callers) > _CALLERS:
