@@ -207,6 +207,7 @@ class QueueVisit:
     language: str
     ringing: bool  # a phone was ringing when the caller left the queue, and stopped because of that
     decided_by: str  # name of the AMI message that showed the outcome
+    partial: bool = False  # the PBX's clock was set during the wait, so its length is not exact
     caller_key: str = ""  # pseudonym, the same for the same caller; empty if the number is withheld
 
     @property

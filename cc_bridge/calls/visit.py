@@ -254,4 +254,5 @@ class Visit:
             self.language,
             self.ringing,
             self.decided_by,
+            self.clock_step,
         )

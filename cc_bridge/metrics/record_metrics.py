@@ -176,10 +176,12 @@ class RecordMetrics:
         threshold, and the short abandons.
 
         `threshold` is the queue's service level threshold, `short` is its short abandon limit; both are
-        seconds. The comparisons are the same as in `kpis/service_level.py`.
+        seconds. The comparisons are the same as in `kpis/service_level.py`. The wait of a partial visit is
+        compared too, but it is not added to the histogram, because its length is not exact.
         """
         self.count("visits", visit.queue, visit.outcome)
-        self._histograms[_WAIT].observe(visit.wait_seconds, visit.queue, visit.outcome)
+        if not visit.partial:
+            self._histograms[_WAIT].observe(visit.wait_seconds, visit.queue, visit.outcome)
         within = visit.wait_seconds <= threshold
         if visit.outcome is Outcome.ANSWERED and within:
             self.count("answered_within", visit.queue)

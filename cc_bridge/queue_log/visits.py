@@ -122,6 +122,7 @@ class LoggedVisit:
             language="",
             ringing=self.ringing,
             decided_by=self.told_by,
+            partial=self.clock_step,
         )
         if not self.end:
             return visit, None
@@ -140,6 +141,7 @@ class LoggedVisit:
             ended_by=ended_by(self.end),
             transfer=TRANSFERS.get(self.end),
             transfer_target=self.target,
+            partial=self.clock_step,
         )
 
 

@@ -29,10 +29,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class VisitSums:
-    """The number and the wait times of the visits that have the same `key`, `outcome` and `second`.
+    """The number and the wait times of the visits with the same `key`, `outcome`, `second` and `partial`.
 
     `key` is the value of the report's dimension, such as the name of a queue. `second` is the wait time,
-    rounded up to whole seconds.
+    rounded up to whole seconds. `partial` is True for visits whose wait time is not exact, because the PBX's
+    clock was set during the wait.
     """
 
     key: Group
@@ -45,6 +46,7 @@ class VisitSums:
     within: int  # visits with a wait of at most the queue's threshold.
     short: int  # visits shorter than the queue's short_abandon_seconds, with any outcome.
     ringing: int  # visits in which an agent's phone rang when the caller left.
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

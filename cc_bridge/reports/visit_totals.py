@@ -49,21 +49,34 @@ class VisitTotals:
     abandoned_within: int = 0  # visits abandoned within the threshold
     short_abandons: int = 0
     abandoned_ringing: int = 0  # visits abandoned while an agent's phone rang
+    answered_exact: int = 0  # answered visits whose wait time is in the sums
 
     def add(self, visits: VisitSums) -> None:
+        """Add visits. Partial visits are counted, but their wait times are left out of the sums."""
         self.outcomes[visits.outcome] += visits.n
+        if not visits.partial:
+            self._add_waits(visits)
+        if visits.outcome == Outcome.ANSWERED:
+            self.answered_within += visits.within
+        elif visits.outcome == Outcome.ABANDONED:
+            self.abandoned_within += visits.within
+            self.short_abandons += visits.short
+            self.abandoned_ringing += visits.ringing
+
+    def _add_waits(self, visits: VisitSums) -> None:
         self.seconds[visits.second] += visits.n
         self.wait += visits.wait
         self.squares += visits.squares
         self.longest = max(self.longest, visits.longest)
         if visits.outcome == Outcome.ANSWERED:
-            self.answered_within += visits.within
+            self.answered_exact += visits.n
             self.answer_wait += visits.wait
             self.answer_squares += visits.squares
-        elif visits.outcome == Outcome.ABANDONED:
-            self.abandoned_within += visits.within
-            self.short_abandons += visits.short
-            self.abandoned_ringing += visits.ringing
+
+    @property
+    def exact(self) -> int:
+        """The number of visits whose wait time is in the sums."""
+        return self.seconds.total()
 
     @property
     def visits(self) -> int:
@@ -100,27 +113,27 @@ class VisitTotals:
         return share(self.outcomes[Outcome.ABANDONED] - short, self.offered - short, minimum)
 
     def mean(self, minimum: int) -> Cell:
-        return mean(self.wait, self.squares, self.visits, minimum)
+        return mean(self.wait, self.squares, self.exact, minimum)
 
     def answer_mean(self, minimum: int) -> Cell:
-        answered = self.outcomes[Outcome.ANSWERED]
-        return mean(self.answer_wait, self.answer_squares, answered, minimum)
+        return mean(self.answer_wait, self.answer_squares, self.answered_exact, minimum)
 
     def within(self, part: float) -> Cell:
         """Return the wait time, in whole seconds, within which the fraction `part` of the visits had ended.
 
-        For example, 0.5 gives the median wait time. None means that there are no visits.
+        For example, 0.5 gives the median wait time. None means that there are no visits. Partial visits do
+        not count.
         """
         ended = 0
         for second, n in sorted(self.seconds.items()):
             ended += n
-            if ended >= part * self.visits:
-                return Figure(second, self.visits)
+            if ended >= part * self.exact:
+                return Figure(second, self.exact)
         return None
 
     @property
     def longest_wait(self) -> Cell:
-        return Figure(self.longest, self.visits) if self.visits else None
+        return Figure(self.longest, self.exact) if self.exact else None
 
 
 def by_key(ask: ReportQuery, rows: Iterable[VisitSums]) -> tuple[dict[Group, VisitTotals], VisitTotals]:

@@ -75,9 +75,12 @@ class Counted:
     @_once
     def visits(self, by):
         found = {}
-        columns = f"{_at('entered_at')}, queue, outcome, wait_seconds, language, ringing::int::text AS flag"
-        for at, queue, outcome, wait, language, ringing in self._read(columns, "queue_visits"):
-            key = self._key(by, at, queue, "", language, wait), outcome, math.ceil(wait)
+        columns = (
+            f"{_at('entered_at')}, queue, outcome, wait_seconds, language, ringing::int::text AS flag,"
+            " partial::int::text AS unsure"
+        )
+        for at, queue, outcome, wait, language, ringing, partial in self._read(columns, "queue_visits"):
+            key = self._key(by, at, queue, "", language, wait), outcome, math.ceil(wait), partial == "1"
             sums = found.setdefault(key, [0, 0.0, 0.0, 0.0, 0, 0, 0])
             settings = self._ask.of(queue)
             sums[0] += 1
@@ -87,7 +90,7 @@ class Counted:
             sums[4] += wait <= settings.threshold
             sums[5] += wait < settings.short_abandon
             sums[6] += ringing == "1"
-        return [source.VisitSums(*key, *sums) for key, sums in found.items()]
+        return [source.VisitSums(*key, *sums, partial) for (*key, partial), sums in found.items()]
 
     @_once
     def visited_hours(self):

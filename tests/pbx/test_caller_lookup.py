@@ -39,9 +39,9 @@ def history(url):
     write(
         engine,
         QueueVisit("test", "1", "1", "sales", now - 9000, now - 8990, Outcome.ANSWERED, *who[1:], 1, NUMBER,
-                   "", "en", False, "", KEY),
+                   "", "en", False, "", caller_key=KEY),
         QueueVisit("test", "2", "2", "sales", now - 900, now - 890, Outcome.ABANDONED, None, None, 1, NUMBER,
-                   "", "en", False, "", KEY),
+                   "", "en", False, "", caller_key=KEY),
         SurveyAttempt("test", "1-s", "1", "1", *who, "csat", 1, "fa", now - 800, now - 780,
                       SurveyResult.COMPLETE, "", caller_key=KEY),
         Answer("test", "1-s", "agent", "csat", 2, 1, now - 790, *who),

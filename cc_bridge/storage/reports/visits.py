@@ -19,7 +19,8 @@ class VisitQueries(SpanQueries):
     def visits(self, by: Dimension) -> Iterator[source.VisitSums]:
         """Yield the number of visits and the sums of their waits.
 
-        Visits are grouped by the value of the dimension `by`, by outcome, and by wait in whole seconds.
+        Visits are grouped by the value of the dimension `by`, by outcome, by wait in whole seconds, and by
+        `partial`: whether the PBX's clock was set during the wait.
         """
         c = queue_visits.c
         wait = c.wait_seconds
@@ -32,6 +33,7 @@ class VisitQueries(SpanQueries):
                 case((wait <= self._setting(c.queue, attrgetter("threshold")), 1)).label("within"),
                 case((wait < self._setting(c.queue, attrgetter("short_abandon")), 1)).label("short"),
                 case((c.ringing, 1)).label("ringing"),
+                c.partial,
             )
             .where(*self._span(queue_visits, c.entered_at))
             .subquery()
@@ -47,7 +49,8 @@ class VisitQueries(SpanQueries):
             func.count(i.short),
             func.count(i.ringing),
         )
-        yield from self._rows(source.VisitSums, select(*keys, *sums).group_by(*keys))
+        found = select(*keys, *sums, i.partial).group_by(*keys, i.partial)
+        yield from self._rows(source.VisitSums, found)
 
     def visited_hours(self) -> Iterator[tuple[str, int, int, str, int]]:
         """Yield the number of visits by queue, local weekday, local hour and outcome.

@@ -225,6 +225,13 @@ queue_visits = _table(
         "ringing", Boolean, nullable=False, comment="True if an agent's phone was ringing as the caller left"
     ),
     _text("decided_by", _WORD, "Event of the PBX that determined the outcome"),
+    Column(
+        "partial",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="True if the PBX's clock was set during the wait: wait_seconds is not exact and in no sum",
+    ),
     _source(),
     _later("caller_key", _WORD, _CALLER_KEY),
     Index(None, "entered_at"),

@@ -34,7 +34,7 @@ CALLS_BY_HOUR = View(
         pbx(),
         text("queue", 128, "Queue"),
         instant("hour", "Start of the hour"),
-        count("visits", "Visits that started in the hour; the sum of all outcomes", "fact = 'visit'"),
+        count("visits", "Visits that started in the hour; the sum of all outcomes", "outcome <> ''"),
         count(
             "offered",
             "Visits with the outcome answered, abandoned, timed_out or left_by_key",
@@ -68,11 +68,13 @@ CALLS_BY_HOUR = View(
             "outcome = 'abandoned'",
             "under_5",
         ),
-        sum_of("wait_seconds", "Sum of the wait time of all visits", "seconds", "fact = 'visit'"),
-        _mean("mean_wait_seconds", "Mean wait time of all visits", "fact = 'visit'"),
+        sum_of("wait_seconds", "Sum of the wait time of all visits that are not partial", "seconds",
+               "fact = 'visit'"),
+        _mean("mean_wait_seconds", "Mean wait time of all visits that are not partial", "fact = 'visit'"),
         _mean("mean_answer_seconds", "Average speed of answer: the mean wait time of answered visits",
-              "outcome = 'answered'"),
-        seconds("longest_wait_seconds", "Longest wait time of a visit; null without any", "MAX(longest)"),
+              "outcome = 'answered' AND fact = 'visit'"),
+        seconds("longest_wait_seconds", "Longest wait time of a visit; null without any",
+                "MAX(CASE WHEN fact = 'visit' THEN longest END)"),
         count("talks", "Talks that started in the hour", "fact IN ('talk', 'partial')"),
         count("partial_talks", "Talks seen in part; their duration is in no sum or mean", "fact = 'partial'"),
         sum_of("talk_seconds", "Sum of talk time, hold included", "seconds", "fact = 'talk'"),
@@ -83,11 +85,12 @@ CALLS_BY_HOUR = View(
     key=("pbx", "queue", "hour"),
     rows=f"""\
 FROM (
-    SELECT pbx, queue, {{hour[entered_at]}} AS hour, 'visit' AS fact, outcome, COUNT(*) AS n,
+    SELECT pbx, queue, {{hour[entered_at]}} AS hour,
+        CASE WHEN partial THEN 'partial visit' ELSE 'visit' END AS fact, outcome, COUNT(*) AS n,
         SUM(wait_seconds) AS seconds, 0.0 AS hold_seconds, MAX(wait_seconds) AS longest,
         {_IN_TIME},
         COUNT(CASE WHEN wait_seconds < 5 THEN 1 END) AS under_5
-    FROM queue_visits GROUP BY hour, queue, pbx, outcome
+    FROM queue_visits GROUP BY hour, queue, pbx, fact, outcome
     UNION ALL
     SELECT pbx, queue, {{hour[answered_at]}} AS hour,
         CASE WHEN partial THEN 'partial' ELSE 'talk' END AS fact, '', COUNT(*),

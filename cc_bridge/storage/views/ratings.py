@@ -57,9 +57,9 @@ RATINGS = View(
         seconds(
             "wait_seconds",
             "Wait time in the queue before the rated talk; null without a queue, or if no answered visit was "
-            "seen",
+            "seen, or if that visit is partial",
             """(
-        SELECT queue_visits.wait_seconds FROM queue_visits
+        SELECT CASE WHEN queue_visits.partial THEN NULL ELSE queue_visits.wait_seconds END FROM queue_visits
         WHERE COALESCE(queue_visits.pbx, '') = rated.pbx AND queue_visits.call_id = rated.call_id
             AND COALESCE(queue_visits.queue, '') = rated.talk_queue AND queue_visits.outcome = 'answered'
             AND COALESCE(queue_visits.entered_at, queue_visits.left_at)

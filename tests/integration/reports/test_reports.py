@@ -511,6 +511,28 @@ def test_too_few_are_compared_with_nothing(engine):
     assert "too few" in as_table(report, Localization(bands=BANDS), width=150)
 
 
+def test_a_wait_during_which_the_clock_was_set_is_in_no_figure_of_time(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'calls.sqlite'}")
+    at = midnight(FIRST) + 60
+    answered = [
+        QueueVisit("main", f"1.{n}", f"1.{n}", "sales", at, at + wait, Outcome.ANSWERED, "Ali", "PJSIP/1", 1,
+                   "0912", "", "fa", ringing=False, decided_by="AgentConnect", partial=partial)
+        for n, (wait, partial) in enumerate([(4, False), (8, False), (25, True)])
+    ]  # fmt: skip
+    fill(engine, answered)
+    tables = {table.name: table for table in made(engine, "service").tables}
+
+    def shown(table, column):
+        cell = tables[table].cell(tables[table].total, column)
+        return cell.value, cell.n
+
+    assert [shown("service", column)[0] for column in ("visits", "answered")] == [3, 3]
+    assert [shown("waits", column) for column in ("wait_mean", "answer_mean")] == [(6, 2), (6, 2)]
+    assert [shown("waits", column) for column in ("wait_p90", "wait_max")] == [(8, 2), (8, 2)]
+    assert shown("service", "service_level_no_short") == (100, 3)  # within 30 s, the step apart
+    engine.dispose()
+
+
 def test_without_any_call_there_is_no_data(tmp_path):
     empty = open_database(f"sqlite:///{tmp_path / 'empty.sqlite'}")
     for name, by in EVERY:

@@ -2,14 +2,13 @@
 
 import pytest
 from alembic import command
-from sqlalchemy import MetaData, Table, inspect, select
+from sqlalchemy import MetaData, Table, insert, inspect, select
 
 from cc_bridge.privacy.caller_keys import CallerKeys
 from cc_bridge.records import NotRoutedCall
 from cc_bridge.storage.engine import make_engine
-from cc_bridge.storage.migrate import configuration, current, newest, open_database
+from cc_bridge.storage.migrate import configuration, current
 from cc_bridge.storage.schema.tables import row_of
-from cc_bridge.storage.schema.upsert import upsert
 from support.survey_caller import records
 
 NEW = "not_routed_calls"
@@ -22,10 +21,12 @@ def migrate(engine, way, version):
 
 
 def store(engine, *stored):
+    """Store records, without the columns that a later schema has added."""
     with engine.begin() as connection:
         for record in stored:
             table, row = row_of(record)
-            connection.execute(upsert(table, engine.dialect.name), [row])
+            there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+            connection.execute(insert(table), [{name: row[name] for name in there & row.keys()}])
 
 
 def everything(engine):
@@ -55,10 +56,10 @@ def test_all_rows_stay_and_the_new_table_takes_rows(old):
     before = everything(old)
     assert NEW not in before
     assert sum(bool(rows) for rows in before.values()) >= 8
-    open_database(old.url).dispose()
-    assert current(old.url) == newest()
+    migrate(old, command.upgrade, "0016")
+    assert current(old.url) == "0016"
     assert everything(old) == {**before, NEW: []}
-    store(old, CASE, CASE)
+    store(old, CASE)
     (row,) = everything(old)[NEW]
     assert (row["call_id"], row["agent"], row["survey"]) == ("1.1", "زهرا", "csat")
     migrate(old, command.downgrade, "0015")

@@ -118,7 +118,7 @@ def test_outcomes_and_people_are_those_without_the_step(name, step):
 def test_what_was_open_is_marked(step):
     events = events_of("22/mix")
     true = track(events)[0]
-    marked = 0
+    marked = waited = 0
     for first in moments("22/mix"):
         at = events[first].at
         if step > 0:
@@ -134,12 +134,20 @@ def test_what_was_open_is_marked(step):
         }
         partial = {each.uniqueid for each in records if isinstance(each, Talk) and each.partial}
         assert open_then <= partial
+        waiting = {
+            each.uniqueid
+            for each in true
+            if isinstance(each, QueueVisit) and each.entered_at <= events[first - 1].at < at <= each.left_at
+        }
+        assert waiting == {each.uniqueid for each in records if isinstance(each, QueueVisit) and each.partial}
+        waited += len(waiting)
         (gap,) = steps
         assert (gap.reason, gap.started_at) == (GapReason.CLOCK_STEP, gap.ended_at)
         assert abs(gap.started_at - (at + step)) < 1e-3
         assert gap.calls_affected >= len(open_then)
         marked += len(open_then)
     assert marked
+    assert waited
 
 
 # -- metrics

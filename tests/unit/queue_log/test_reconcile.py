@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from cc_bridge.cli import main
-from cc_bridge.queue_log.parse import QueueLogLine
+from cc_bridge.queue_log.parse import LineCounts, QueueLogLine, read
 from cc_bridge.queue_log.reconcile import (
     DifferenceKind,
     DifferenceReason,
@@ -391,6 +391,19 @@ def test_causes_of_less_usual_calls(name, matched, explained):
     told = json.loads(result.output)
     assert (result.exit_code, told["matched"], told["explained"]) == (0, matched, explained)
     assert told["unexplained"] == 0
+
+
+def test_imported_records_are_partial_if_the_clock_was_put_back():
+    log = (
+        b"1795003600|1.1|sales|NONE|ENTERQUEUE||0912|1\n1795000010|1.1|sales|Ali|CONNECT|-3590|1.2|1\n"
+        b"1795000020|1.1|sales|Ali|COMPLETEAGENT|-3590|10|1\n"
+        b"1795000100|1.3|sales|NONE|ENTERQUEUE||0913|1\n1795000110|1.3|sales|Ali|CONNECT|10|1.4|1\n"
+        b"1795000120|1.3|sales|Ali|COMPLETEAGENT|10|10|1\n"
+    )
+    visits = QueueLogVisits()
+    found = [visit.records("pbx") for line in read([log], LineCounts()) for visit in visits.feed(line)]
+    marks = [(visit.uniqueid, visit.partial, talk and talk.partial) for visit, talk in found]
+    assert marks == [("1.1", True, True), ("1.3", False, False)]
 
 
 def test_a_clock_that_is_put_back_hides_no_visit():

@@ -60,7 +60,8 @@ def called(
     records = [
         Call(pbx, call, call, Direction.IN, at, ended_at, "", "", "600", language, queue, answered, 1,
              int(answered), 30.0, talked * answered, False, key),
-        QueueVisit(pbx, call, call, queue, at, left_at, outcome, *who, 1, "", "", language, False, "", key),
+        QueueVisit(pbx, call, call, queue, at, left_at, outcome, *who, 1, "", "", language, False, "",
+                   caller_key=key),
     ]  # fmt: skip
     if answered:
         records.append(Talk(pbx, call, call, f"{call}-a", queue, *who, left_at, ended_at, 0.0, 0,

@@ -69,7 +69,7 @@ def lite(tmp_path):
 def visit(call, number=SARA, at=T, wait=60, outcome=Outcome.ABANDONED, queue="sales", pbx="main"):
     agent = "Zahra" if outcome is Outcome.ANSWERED else None
     return QueueVisit(pbx, call, call, queue, at, at + wait, outcome, agent, None, 1, number, "", "fa", False,
-                      "", KEYS.key(number))  # fmt: skip
+                      "", caller_key=KEYS.key(number))  # fmt: skip
 
 
 def rated(call, number=SARA, at=T, pbx="main", **said):

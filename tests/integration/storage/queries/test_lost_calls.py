@@ -40,7 +40,7 @@ def crowd(chance, days, calls):
             outcome = chance.choice(OUTCOMES)
             agent = ("Sara", "PJSIP/201") if outcome is Outcome.ANSWERED else (None, None)
             yield QueueVisit(pbx, call, call, f"queue {number}", entered_at, left_at, outcome, *agent, 1, "",
-                             "", "fa", False, "", key)  # fmt: skip
+                             "", "fa", False, "", caller_key=key)  # fmt: skip
         if not visits:
             yield Talk(pbx, call, call, f"{call}-a", "", "Ali", "PJSIP/202", at + 9, at + 90, 0.0, 0,
                        EndedBy.AGENT, None, None)  # fmt: skip
