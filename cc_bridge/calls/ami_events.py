@@ -16,6 +16,7 @@ from cc_bridge.calls.ami_headers import (
     blind_transferred,
     bridge_entered,
     bridge_left,
+    called,
     channel_started,
     connected,
     dial_ended,
@@ -29,7 +30,6 @@ from cc_bridge.calls.ami_headers import (
     user_event,
 )
 from cc_bridge.calls.events import (
-    Called,
     CallEvent,
     ChannelEnded,
     Dumped,
@@ -97,10 +97,9 @@ _READERS: dict[str, _EventReader] = {
         gave_up, "Uniqueid Linkedid Queue HoldTime OriginalPosition CallerIDNum CallerIDName", "Language"
     ),
     "AgentCalled": _reader(
-        lambda h, at: Called(
-            at, h["Uniqueid"], h["Linkedid"], h["Queue"], h["Interface"], h["MemberName"], h["DestUniqueid"]
-        ),
+        called,
         "Uniqueid Linkedid Queue Interface MemberName DestUniqueid",
+        "Channel Context Exten CallerIDNum CallerIDName Language DestChannel",
     ),
     "AgentConnect": _reader(
         connected,

@@ -8,11 +8,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from cc_bridge.calls.channels_and_bridges import is_local
 from cc_bridge.calls.events import (
     AttendedTransferred,
     BlindTransferred,
     BridgeEntered,
     BridgeLeft,
+    Called,
     ChannelStarted,
     Connected,
     DialEnded,
@@ -32,6 +34,7 @@ __all__ = [
     "blind_transferred",
     "bridge_entered",
     "bridge_left",
+    "called",
     "channel_started",
     "connected",
     "dial_ended",
@@ -91,6 +94,25 @@ def queue_run(h: EventHeaders, at: float) -> QueueRun | None:
 def joined(h: EventHeaders, at: float) -> Joined:
     """Return the typed event for QueueCallerJoin: a caller entered a queue."""
     return Joined(at, h["Uniqueid"], h["Linkedid"], h["Queue"], int(h["Position"]), *_caller(h))
+
+
+def called(h: EventHeaders, at: float) -> Called:
+    """Return the typed event for AgentCalled: a queue started to ring an agent's phone.
+
+    The event contains the queue's Dial of a member behind a Local channel, because the shipped event filter
+    excludes its DialBegin.
+    """
+    dial = dial_started(h, at) if is_local(h["Interface"]) and "DestChannel" in h else None
+    return Called(
+        at,
+        h["Uniqueid"],
+        h["Linkedid"],
+        h["Queue"],
+        h["Interface"],
+        h["MemberName"],
+        h["DestUniqueid"],
+        dial,
+    )
 
 
 def gave_up(h: EventHeaders, at: float) -> GaveUp:

@@ -1,7 +1,8 @@
 """Calls without a queue: the direction of a call, and the talk that each answered Dial starts.
 
-A Dial is one channel that dials another. The events DialBegin, DialEnd and Pickup report Dials. `talks.py`
-follows the holds, the transfers and the end of each talk, as for talks of queues.
+A Dial is one channel that dials another. The events DialBegin, DialEnd and Pickup report Dials. AgentCalled
+reports those of queues. `talks.py` follows the holds, the transfers and the end of each talk, as for talks of
+queues.
 
 One Dial can be inside another. Queue() dials `Local/100@from-queue/n`, and behind this Local channel the
 dialplan dials the phone. The inner Dial starts no talk; it only shows which phone answered.

@@ -79,8 +79,10 @@ class EventHandlers:
         self._state.visits.left(event, picked_up=answered, ringing=RingOutcome.CALLER_GONE in outcomes)
 
     def _called(self, event: ev.Called) -> None:
-        """Start a ring, and set its agent's state to ringing (AgentCalled)."""
+        """Start a ring, add its Dial, and set its agent's state to ringing (AgentCalled)."""
         self._state.rings.called(event)
+        if event.dial is not None and self._state.direct:
+            self._dial_started(event.dial)
         self._state.completed += self._state.agents.rang(event.member, event.at)
 
     def _dial_started(self, event: ev.DialStarted) -> None:

@@ -115,6 +115,7 @@ class Called(NamedTuple):
 
     member: the queue member's name
     ring_uniqueid: the channel to the phone
+    dial: the queue's Dial of a member behind a Local channel, as DialBegin reports it; None for other members
     """
 
     at: float
@@ -124,6 +125,7 @@ class Called(NamedTuple):
     interface: str
     member: str
     ring_uniqueid: str
+    dial: "DialStarted | None" = None
 
 
 class Connected(NamedTuple):

@@ -115,5 +115,6 @@ class PbxState:
                 ("BridgeId", channel.bridge),
             ]
 
-    # The events that end a visit, each with the header of QueueParams in which Asterisk counts them.
-    _ENDS: ClassVar[dict[str, str]] = {"AgentComplete": "Completed", "QueueCallerAbandon": "Abandoned"}
+    # The events that decide a visit, each with the header of QueueParams in which they are counted. Asterisk
+    # counts an answered call when it ends (AgentComplete), but the recording does not have that event.
+    _ENDS: ClassVar[dict[str, str]] = {"AgentConnect": "Completed", "QueueCallerAbandon": "Abandoned"}

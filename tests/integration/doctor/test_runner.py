@@ -19,7 +19,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import DefaultOpenSSLContextFactory
 
 from cc_bridge import resource_path
-from cc_bridge.calls.ami_events import WANTED
+from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS
 from cc_bridge.cli import main
 from cc_bridge.config import AmiConfig, Config
 from cc_bridge.config.surveys import SurveyConfig
@@ -232,8 +232,8 @@ def test_a_filter_that_keeps_back_what_is_needed(pbx, doctor):
 def test_the_shipped_filters_keep_nothing_back():
     text = resource_path("config/asterisk/manager.d/cc_bridge.conf").read_text()
     filters = re.findall(r"^eventfilter = (.+)$", text, re.MULTILINE)
-    assert len(filters) == 3
-    assert held_back(filters, WANTED) == []
+    assert len(filters) == 4
+    assert held_back(filters, WANTED_FOR_DIRECT_CALLS) == []
     assert held_back(filters[:2], WANTED) == ["Newexten"]
     assert held_back([*filters, "!^Event: Hold"], WANTED) == ["Hold"]
     assert held_back([], WANTED) == []
