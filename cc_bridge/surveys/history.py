@@ -15,6 +15,7 @@ Pure.
 from dataclasses import dataclass
 from itertools import islice, takewhile
 
+from cc_bridge.queue_names import queue_key
 from cc_bridge.records import OptOut, SurveyAttempt
 from cc_bridge.surveys.eligibility import SurveyCandidate, SurveyHistorySnapshot
 
@@ -51,7 +52,7 @@ class SurveyHistory:
         self._limit = limit  # callers
         self._last: dict[str, float] = {}  # by caller key, UTC seconds since the epoch, oldest first
         self._opt_outs: dict[str, OptOut] = {}  # by caller key, the latest only
-        # The attempts of about one day: name of the queue or agent -> attempt_id -> started_at.
+        # The attempts of about one day: queue (as `queue_key`) or agent -> attempt_id -> started_at.
         self._in_queue: dict[str, dict[str, float]] = {}
         self._of_agent: dict[str, dict[str, float]] = {}
 
@@ -73,7 +74,7 @@ class SurveyHistory:
                 # Drop 1 % in one step: a dict steps over its deleted first entries at each iteration.
                 self._drop(list(islice(self._last, 1 + self._limit // 100)))
         if attempt.pbx == self._pbx and at > now - _TODAY:
-            self._in_queue.setdefault(attempt.queue, {})[attempt.attempt_id] = at
+            self._in_queue.setdefault(queue_key(attempt.queue), {})[attempt.attempt_id] = at
             self._of_agent.setdefault(attempt.agent, {})[attempt.attempt_id] = at
 
     def record_opt_out(self, opt_out: OptOut) -> None:
@@ -99,7 +100,7 @@ class SurveyHistory:
         return SurveyHistorySnapshot(
             last_asked_at=self._last.get(candidate.caller_key),
             opted_out=self.opted_out(candidate.caller_key),
-            asked_today_in_queue=_count_since(midnight, self._in_queue.get(candidate.queue, {})),
+            asked_today_in_queue=_count_since(midnight, self._in_queue.get(queue_key(candidate.queue), {})),
             asked_today_of_agent=_count_since(midnight, self._of_agent.get(candidate.agent, {})),
             running=running,
         )

@@ -48,6 +48,12 @@ def test_nothing_is_known_of_a_new_caller(asked):
     assert standing(asked, running=7) == SurveyHistorySnapshot(running=7)
 
 
+def test_todays_surveys_of_a_queue_are_counted_in_any_case_of_its_name(asked):
+    asked.add_attempt(asking(1, MINA, queue="Sales", agent="Omid"), T)
+    assert standing(asked, queue="SALES").asked_today_in_queue == 1
+    assert standing(asked, queue="support").asked_today_in_queue == 0
+
+
 def test_a_caller_was_asked_last_when_it_was_latest_whatever_comes_in_last(asked):
     asked.add_attempt(asking(1, at=T - 5), T)
     asked.add_attempt(asking(2, at=T - DAY), T)
