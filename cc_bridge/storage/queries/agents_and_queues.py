@@ -1,8 +1,6 @@
 """Queries for the names of agents and queues that the database has seen."""
 
-from collections.abc import Iterator
-
-from sqlalchemy import Connection, func, select, union
+from sqlalchemy import Connection, select, union
 
 from cc_bridge.storage.schema.column_types import without_index
 from cc_bridge.storage.schema.tables import (
@@ -11,7 +9,7 @@ from cc_bridge.storage.schema.tables import (
     talks,
 )
 
-__all__ = ["agents_since", "is_agent", "queues_between", "stored_queues"]
+__all__ = ["agents_since", "is_agent", "queues_between"]
 
 
 def is_agent(connection: Connection, pbx: str, name: str) -> bool:
@@ -45,15 +43,3 @@ def queues_between(connection: Connection, since: float, until: float) -> set[st
     v = queue_visits.c
     entered = select(v.queue).where(v.entered_at >= since, v.entered_at < until)
     return set(connection.scalars(entered.distinct()))
-
-
-def stored_queues(connection: Connection) -> Iterator[str]:
-    """Yield the names of all queues that have a visit in the database, in the order of the database.
-
-    Each name takes one look-up in an index. So the number of visits does not matter.
-    """
-    queue = queue_visits.c.queue
-    name = connection.scalar(select(func.min(queue)))
-    while name is not None:
-        yield name
-        name = connection.scalar(select(func.min(queue)).where(queue > name))
