@@ -158,10 +158,13 @@ def _note(config: "Config", rows: dict[str, int], recordings: int, not_here: int
     `not_here` is the number of recordings that were not found on this machine.
     """
     import json
+    import os
     from datetime import UTC, datetime
     from secrets import token_hex
 
     from sqlalchemy import make_url
+
+    from cc_bridge.storage.private_files import open_private
 
     file = (
         config.storage.journal_file
@@ -176,6 +179,9 @@ def _note(config: "Config", rows: dict[str, int], recordings: int, not_here: int
         "recordings_not_here": not_here,
     }
     log = file.with_name("erasures.log")
-    with log.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(note) + "\n")
+    try:
+        with os.fdopen(open_private(log, os.O_WRONLY | os.O_APPEND), "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(note) + "\n")
+    except OSError as error:
+        raise click.ClickException(f"the data is erased, but {log} cannot be written: {error}") from error
     return log

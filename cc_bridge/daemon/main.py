@@ -30,6 +30,7 @@ from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.pipeline.journal_import import pending_in
 from cc_bridge.storage.queries.open_state import observed_until, open_records
+from cc_bridge.storage.write_access import require_write_access
 
 __all__ = ["run", "start"]
 
@@ -85,6 +86,7 @@ def _state_of_earlier_daemon(config: Config) -> tuple[float | None, list[OpenSta
             file=config.storage.journal_file,
         )
     engine = open_database(config.storage.url)
+    require_write_access(engine)
     with engine.connect() as connection:
         left = observed_until(connection, config.pbx.name), open_records(connection, config.pbx.name)
     engine.dispose()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
 from cc_bridge.config import StorageConfig
@@ -18,7 +18,7 @@ from cc_bridge.doctor.check_result import CheckResult, fail, ok, warn
 from cc_bridge.errors import StorageError
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import current, newest
-from cc_bridge.storage.schema.tables import observation_watermarks
+from cc_bridge.storage.write_access import try_write
 
 __all__ = ["check"]
 
@@ -83,12 +83,7 @@ def _writable(engine: Engine) -> Iterator[CheckResult]:
     """
     try:
         with engine.connect() as connection:
-            connection.execute(
-                update(observation_watermarks)
-                .values(pbx=observation_watermarks.c.pbx)
-                .where(observation_watermarks.c.pbx == "")
-            )
-            connection.rollback()
+            try_write(connection)
             yield ok("database.writable", "a row can be written (the test was rolled back)")
             if engine.dialect.name != "sqlite":
                 clock = _CLOCKS[engine.dialect.name]

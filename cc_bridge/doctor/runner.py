@@ -21,6 +21,7 @@ from cc_bridge.doctor import (
     asterisk_files,
     config_and_secrets,
     daemon,
+    data_files,
     database,
     dialplan,
     duplicate_daemon,
@@ -91,6 +92,7 @@ class DoctorRun:
         folder = self._sounds_folder
         await self._in_thread("prompts", lambda: sounds.check(config, folder, data))
         await self._in_thread("database", lambda: database.check(config.storage))
+        await self._in_thread("storage.files", lambda: data_files.check(config.storage))
         await self._in_thread("surveys.routing", lambda: survey_routing.check(config))
         await self._in_thread("database.daemons", lambda: duplicate_daemon.check(config))
         for webhook in config.webhooks:

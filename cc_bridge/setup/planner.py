@@ -195,6 +195,6 @@ def _left(options: SetupOptions, queues: Sequence[str]) -> Iterator[str]:
         )
     if not options.systemd:
         yield (
-            f"start the daemon: (umask 077; runuser -u {_USER} -- {options.program} run),"
+            f"start the daemon: runuser -u {_USER} -- {options.program} run,"
             " and start it again after a reboot"
         )

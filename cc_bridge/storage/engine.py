@@ -5,6 +5,7 @@ without an error. So each connection that leaves the pool is checked: if the fil
 file that was opened, a new connection is made.
 """
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from cc_bridge.errors import StorageError, how_to_install
+from cc_bridge.storage.private_files import create_private
 
 __all__ = ["identity", "make_engine"]
 
@@ -72,6 +74,13 @@ def _sqlite(url: URL, connections: int) -> Engine:
     if not path.parent.is_dir():
         raise StorageError(f"the directory of the SQLite file does not exist: {path.parent}")
     engine = create_engine(url, hide_parameters=True, pool_size=connections)
+
+    @event.listens_for(engine, "do_connect")
+    def connecting(*_: object) -> None:
+        try:
+            create_private(path)
+        except OSError as error:  # of the driver's kind, so that it is handled as any failed connection
+            raise sqlite3.OperationalError(f"the file cannot be created: {error.strerror}") from error
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, entry: ConnectionPoolEntry) -> None:

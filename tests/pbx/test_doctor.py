@@ -73,7 +73,7 @@ def test_all_is_well_as_we_ship_it(rig, doctor):
         "ami.login", "ami.privileges", "ami.least", "ami.read", "ami.events", "ami.filter", "ami.timestamps",
         "callback.privileges", "clock", "queues.interface", "queues.wrapuptime", "dialplan.contexts",
         "dialplan.CCB_AGI", "agi.call", "agi.port", "prompts.csat.en", "prompts.csat.fa", "database",
-        "database.writable", "daemon.metrics",
+        "database.writable", "storage.files", "daemon.metrics",
     } <= findings.keys()  # fmt: skip
 
 

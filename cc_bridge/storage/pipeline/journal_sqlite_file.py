@@ -5,10 +5,10 @@ itself stays unlocked, so that commands can read the outbox in it. All threads s
 """
 
 import fcntl
+import os
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from os import statvfs
 from pathlib import Path
 from threading import Lock
 from typing import IO
@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from cc_bridge.errors import StorageError
 from cc_bridge.storage.engine import identity
 from cc_bridge.storage.pipeline.journal_schema import prepare
+from cc_bridge.storage.private_files import create_private, open_private
 
 __all__ = ["JournalSqliteFile"]
 
@@ -92,7 +93,7 @@ class JournalSqliteFile:
             for name in ("page_count", "freelist_count", "page_size")
         )
         self.size = (pages - self._free) * page
-        disk = statvfs(self._path)
+        disk = os.statvfs(self._path)
         spare = disk.f_bavail * disk.f_frsize + self._free * page - _SPARE
         self.room = min(self.limit - self.size, spare)
 
@@ -118,6 +119,7 @@ class JournalSqliteFile:
             if not self._path.parent.is_dir():
                 raise StorageError(f"the directory of the journal does not exist: {self._path.parent}")
             self._held = self._hold()
+            self._create()
             self._connection = sqlite3.connect(
                 self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -131,7 +133,7 @@ class JournalSqliteFile:
         Raises StorageError if another process holds the lock, or if the lock file cannot be opened.
         """
         try:
-            lock = self._path.with_name(f"{self._path.name}.lock").open("wb")
+            lock = os.fdopen(open_private(self._path.with_name(f"{self._path.name}.lock"), os.O_WRONLY), "wb")
         except OSError as error:
             raise StorageError(f"the journal {self._path}: {error}") from error
         try:
@@ -142,6 +144,12 @@ class JournalSqliteFile:
                 f"the journal {self._path} is locked: is another cc-bridge running with it?"
             ) from error
         return lock
+
+    def _create(self) -> None:
+        try:
+            create_private(self._path)
+        except OSError as error:
+            raise StorageError(f"the journal {self._path}: {error}") from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         for pragma in (
