@@ -9,7 +9,8 @@ from twisted.internet.endpoints import wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
 
-from cc_bridge.errors import ConfigError
+from cc_bridge.errors import ConfigError, UnreadableFile
+from cc_bridge.safe_text.text_files import read_bytes
 
 __all__ = ["over_tls", "trust_root"]
 
@@ -33,8 +34,10 @@ def trust_root(ca_file: Path | None, key: str) -> Any:
     if ca_file is None:
         return platformTrust()
     try:
-        authorities = [Certificate.loadPEM(part) for part in _pem_parts(ca_file.read_bytes())]
-    except (OSError, CryptoError) as error:
+        authorities = [Certificate.loadPEM(part) for part in _pem_parts(read_bytes(ca_file))]
+    except UnreadableFile as error:
+        raise ConfigError(f"{key} = {str(ca_file)!r}: {error}") from error
+    except CryptoError as error:
         raise ConfigError(f"{key} = {str(ca_file)!r}: cannot be read: {error}") from error
     return trustRootFromCertificates(authorities)
 

@@ -4,9 +4,9 @@ import lzma
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,7 @@ from cc_bridge.errors import UnreadableFile
 if TYPE_CHECKING:
     from cc_bridge.config import Config
 
-__all__ = ["DATE", "FILE", "config_file", "config_option", "load_config", "reading"]
+__all__ = ["DATE", "FILE", "LOCAL_TIME", "config_file", "config_option", "load_config", "reading"]
 
 _DEFAULT_CONFIG = Path("/etc/cc-bridge/cc-bridge.toml")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -35,7 +35,23 @@ class _Date(click.ParamType[date]):
             self.fail(str(error), param, ctx)
 
 
+class _LocalTime(click.DateTime):
+    """The click type of a local time, or of a day, which means the start of the day."""
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        from cc_bridge.reports.calendar import FIRST_DAY, LAST_DAY
+
+        at: datetime = super().convert(value, param, ctx)
+        if not FIRST_DAY <= at.date() <= LAST_DAY:
+            self.fail(f"{value!r}: must be from {FIRST_DAY} to {LAST_DAY}", param, ctx)
+        return at
+
+
 DATE = _Date()
+LOCAL_TIME = _LocalTime()
 
 config_option = click.option(
     "-c",

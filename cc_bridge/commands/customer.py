@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cc_bridge.commands.common import FILE, config_option, load_config, reading
+from cc_bridge.commands.common import FILE, LOCAL_TIME, config_option, load_config, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,6 @@ __all__ = ["customer"]
 
 _FAULTS_SHOWN = 20
 _BATCH = 1000  # numbers per transaction
-_DAY = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
 
 @click.group()
@@ -211,10 +210,14 @@ def _text(entry: "TimelineEntry") -> str:
 @customer.command("lost-calls")
 @config_option
 @click.option(
-    "--from", "since", type=_DAY, required=True, help="First day, or a local time such as 2026-11-01T08:00."
+    "--from",
+    "since",
+    type=LOCAL_TIME,
+    required=True,
+    help="First day, or a local time such as 2026-11-01T08:00.",
 )
 @click.option(
-    "--to", "until", type=_DAY, help="End of the span, exclusive: a day or a local time. Default: now."
+    "--to", "until", type=LOCAL_TIME, help="End of the span, exclusive: a day or a local time. Default: now."
 )
 @click.option("--lost", is_flag=True, help="List the lost calls that were not called back.")
 def print_lost_calls(path: Path | None, since: datetime, until: datetime | None, *, lost: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cc_bridge.commands.common import config_option, load_config
+from cc_bridge.commands.common import config_file, config_option, load_config
 
 if TYPE_CHECKING:
     from cc_bridge.config import Config
@@ -28,11 +28,14 @@ def run(path: Path | None) -> None:
     \b
     Example:  cc-bridge run --config /etc/cc-bridge/cc-bridge.toml
     """
+    from cc_bridge.config import ConfigFile
     from cc_bridge.config.startup import check_startup
     from cc_bridge.daemon import main as daemon
 
+    file = ConfigFile(config_file(path))
+
     def load() -> "Config":
-        config = load_config(path)
+        config = file.load()
         check_startup(config)
         return config
 

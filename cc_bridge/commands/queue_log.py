@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cc_bridge.commands.common import FILE, config_option, load_config, reading
+from cc_bridge.commands.common import FILE, LOCAL_TIME, config_option, load_config, reading
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -40,6 +40,14 @@ _timezone_option = click.option(
     "--timezone",
     help="Time zone of the PBX, for table:URL, such as Asia/Tehran. Default: this machine's time zone.",
 )
+
+
+def _check_log(log: str) -> None:
+    """Raise UsageError for a URL without the prefix `table:`, which no message may show as a file's name."""
+    from cc_bridge.offline.queue_log import TABLE
+
+    if "://" in log and not log.startswith(TABLE):
+        raise click.UsageError(f"write {TABLE}URL for the table of a database")
 
 
 def _zone(name: str | None) -> "ZoneInfo | None":
@@ -123,9 +131,9 @@ def replay_command(file: Path, *, json_lines: bool, pbx: str | None, path: Path 
 @click.option("--replay", "recording", type=FILE, help="Compare the queue_log with an AMI recording.")
 @click.option("--json", "json_object", is_flag=True, help="Print one JSON object with all differences.")
 @click.option(
-    "--from", "since", type=click.DateTime(), help="Only visits that started at or after this local time."
+    "--from", "since", type=LOCAL_TIME, help="Only visits that started at or after this local time."
 )
-@click.option("--to", "until", type=click.DateTime(), help="Only visits that started before this local time.")
+@click.option("--to", "until", type=LOCAL_TIME, help="Only visits that started before this local time.")
 @_timezone_option
 @click.pass_context
 def reconcile(
@@ -156,6 +164,7 @@ def reconcile(
     from cc_bridge.queue_log.parse import LineCounts
     from cc_bridge.queue_log.report import as_json, as_text
 
+    _check_log(log)
     if database == (recording is not None):
         raise click.UsageError("give either --database or --replay FILE")
     if recording is None:
@@ -198,6 +207,8 @@ def import_queue_log(
     from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
     from cc_bridge.queue_log.report import events_text
 
+    for log in logs:
+        _check_log(log)
     sources = [log if log.startswith(TABLE) else Path(FILE(log)) for log in logs]
     zone = _zone(timezone)
     config = load_config(path)

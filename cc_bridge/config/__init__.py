@@ -15,7 +15,7 @@ from cc_bridge.config.digest import DigestConfig
 from cc_bridge.config.follow_ups import FollowUpsConfig
 from cc_bridge.config.general import GeneralConfig, LogConfig, RunConfig
 from cc_bridge.config.http import HttpConfig
-from cc_bridge.config.loader import load, show
+from cc_bridge.config.loader import ConfigFile, load, show
 from cc_bridge.config.pbx import AgentsConfig, AmiConfig, DirectCallsConfig, PbxConfig
 from cc_bridge.config.queues import QueueConfig
 from cc_bridge.config.reports import MetricsConfig, ReportsConfig
@@ -33,6 +33,7 @@ __all__ = [
     "CallbackConfig",
     "CallersConfig",
     "Config",
+    "ConfigFile",
     "CustomersConfig",
     "DigestConfig",
     "DirectCallsConfig",

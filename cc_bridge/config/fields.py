@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, SecretStr
 
-from cc_bridge.errors import ConfigError
+from cc_bridge.errors import ConfigError, UnreadableFile
 from cc_bridge.kpis.question_kinds import KINDS, RATING_KINDS, check_not_retired
+from cc_bridge.safe_text.text_files import read_text
 from cc_bridge.surveys.business_hours import minute_of
 from cc_bridge.surveys.text_patterns import text_like
 
@@ -70,6 +71,7 @@ LOW_RATINGS = (BeforeValidator(_none_retired), AfterValidator(_ratings_on_scale)
 LOW_RATING_DEFAULTS = {name: low for name in RATING_KINDS if (low := KINDS[name].low_max) is not None}
 
 
+_MAX_SECRET_BYTES = 64 * 1024
 _BYTE_ORDER_MARK = "\ufeff"  # editors of Windows write it in front of a UTF-8 text
 
 
@@ -120,9 +122,9 @@ def secret_in(file: Path, key: str) -> str:
     byte-order mark, which would become part of the secret.
     """
     try:
-        secret = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{key} = {str(file)!r}: cannot be read: {error}") from error
+        secret = read_text(file, _MAX_SECRET_BYTES).strip()
+    except UnreadableFile as error:
+        raise ConfigError(f"{key} = {str(file)!r}: {error}") from error
     if secret.startswith(_BYTE_ORDER_MARK):
         raise ConfigError(
             f"{key} = {str(file)!r}: the file starts with a byte-order mark: save it as UTF-8 without one"

@@ -7,7 +7,6 @@ pydantic's own messages are long and name Python types.
 import difflib
 import json
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -15,20 +14,51 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
 
 from cc_bridge.config.queues import QueueConfig
 from cc_bridge.config.settings import Config
 from cc_bridge.config.survey_files import unknown_surveys
 from cc_bridge.config.webhooks import WebhookConfig
-from cc_bridge.errors import ConfigError
+from cc_bridge.errors import ConfigError, UnreadableFile
+from cc_bridge.safe_text.printable import LONGEST_LINE, json_text, printable, shortened
+from cc_bridge.safe_text.redaction import MASK, redacted, redacted_url
+from cc_bridge.safe_text.text_files import parse_toml, read_text
 
-__all__ = ["load", "show"]
+__all__ = ["ConfigFile", "load", "show"]
 
-_MASK = "********"
 _SECRETS = {"secret", "hash_secret", "password", "token"}  # options whose values never appear in output
-# The start of a line of TOML up to the value of an option that is or contains a secret.
-_SECRET_IN_LINE = re.compile(rf"(.*?\b(?:{'|'.join(sorted(_SECRETS))}|url)\b[\"']?\s*=?\s*).*")
-_PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*):.*@")
+_URL = "url"
+# A line of TOML without a word that can be the name of a secret: an option with its value, or a heading.
+_QUOTABLE = re.compile(r"(?!.*(?:secret|passw|token|url|://|@))\s*(?:[\w.\"'-]+\s*=|\[).*", re.IGNORECASE)
+_OPTION = re.compile(r"\s*[\w.\"'-]+\s*=")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_MOST_FAULTS = 100
+
+
+class ConfigFile:
+    """The configuration file of a program that reads it again at each reload; None: there is no file.
+
+    A file that is cut off can be valid, because each option has a default. So a file without an option is an
+    error, and so is a file that has none of the sections that it had before.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._sections: frozenset[str] = frozenset()
+
+    def load(self) -> Config:
+        """Return the configuration from the file and the environment.
+
+        Raises ConfigError with one line for each error.
+        """
+        content = {} if self._path is None else _content(self._path)
+        if self._sections and self._sections.isdisjoint(content):
+            lost = ", ".join(sorted(self._sections))
+            raise ConfigError(f"{self._path}: the file has lost all of its sections ({lost}): is it cut off?")
+        config = _validated(content)
+        self._sections = frozenset(content)
+        return config
 
 
 def load(path: Path | None) -> Config:
@@ -36,30 +66,52 @@ def load(path: Path | None) -> Config:
 
     Raises ConfigError with one line for each error.
     """
-    content = {} if path is None else _content(path)
+    return ConfigFile(path).load()
+
+
+def _validated(content: dict[str, Any]) -> Config:
+    """Return the configuration from the content of a file and the environment. Raises ConfigError."""
     try:
         return Config(**content)
     except ValidationError as error:
         faults = [_line(fault) for fault in error.errors()]
         faults += _survey_faults(content, [fault["loc"] for fault in error.errors()])
-        raise ConfigError("\n".join(faults)) from error
+        if len(faults) > _MOST_FAULTS:
+            faults[_MOST_FAULTS:] = [f"... and {len(faults) - _MOST_FAULTS} more errors"]
+        raise ConfigError("\n".join(shortened(fault, LONGEST_LINE) for fault in faults)) from error
+    except SettingsError as error:  # the text names the option, without its value
+        raise ConfigError(f"the environment: {error}") from None
+    except RecursionError:
+        raise ConfigError("the environment: a value is nested too deeply") from None
 
 
 def _content(path: Path) -> dict[str, Any]:
     """Return the content of a TOML file. Raises ConfigError; a fault of the syntax quotes the faulty line."""
     try:
-        text = path.read_text(encoding="utf-8-sig")  # without the byte-order mark of some editors
-        return tomllib.loads(text)
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file") from error
-    except tomllib.TOMLDecodeError as error:
-        place = re.search(r"\(at line (\d+), ", str(error))
-        number = int(place[1]) if place else len(text.splitlines())
-        line = ([*text.splitlines(), ""])[number - 1].strip()
-        quoted = _SECRET_IN_LINE.sub(rf"\1{_MASK}", line)
-        raise ConfigError(f"{path}: {error}{f': {quoted}' if quoted else ''}") from error
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path)
+        content = parse_toml(text)
+    except UnreadableFile as error:
         raise ConfigError(f"{path}: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}{_quoted(text, str(error))}") from None
+    if not any(content.values()):
+        raise ConfigError(f"{path}: the file has no option: is it empty or cut off?")
+    return content
+
+
+def _quoted(text: str, fault: str) -> str:
+    """Return the end of an error text about faulty TOML: the faulty line, without a value that can be secret.
+
+    `fault` is the text of the parser, which has the number of the line. The result is empty for a fault
+    without a line, and for a line that can be inside a secret of several lines.
+    """
+    place = re.search(r"\(at line (\d+), ", fault)
+    lines = text.splitlines() or [""]
+    line = lines[min(int(place[1]) if place else len(lines), len(lines)) - 1].strip()
+    if _QUOTABLE.fullmatch(line):
+        return f": {shortened(printable(line))}"
+    option = _OPTION.match(line)
+    return f": {shortened(printable(option[0]))} {MASK}" if option else ""
 
 
 def _survey_faults(content: Mapping[str, Any], faulty: Iterable[tuple[int | str, ...]]) -> list[str]:
@@ -89,50 +141,64 @@ def show(config: Config) -> str:
     webhooks = sections.pop("webhooks")
     tables = [(f"[{name}]", values) for name, values in sections.items()]
     tables += [("[[webhooks]]", values) for values in webhooks]
-    tables += [(f'[queues."{name}"]', values) for name, values in queues.items()]
+    tables += [(f"[queues.{json_text(name)}]", values) for name, values in queues.items()]
     lines: list[str] = []
     for heading, values in tables:
         lines.append(heading)
-        lines += [f"{key} = {_toml(value)}" for key, value in values.items()]
+        lines += [f"{key} = {_toml(value, is_url=key == _URL)}" for key, value in values.items()]
         lines.append("")
     return "\n".join(lines).rstrip()
 
 
-def _toml(value: object) -> str:
+def _toml(value: object, *, is_url: bool = False) -> str:
     """Return a value in TOML syntax: a secret masked, None as an empty string."""
-    if isinstance(value, SecretStr):
-        return json.dumps(_MASK if value.get_secret_value() else "")
-    if isinstance(value, bool | int | float | list):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{key} = {_toml(each)}' for key, each in value.items())}}}"
-    return json.dumps("" if value is None else _without_password(str(value)), ensure_ascii=False)
+    match value:
+        case SecretStr():
+            return json.dumps(MASK if value.get_secret_value() else "")
+        case bool() | int() | float():
+            return json.dumps(value)
+        case list():
+            return f"[{', '.join(map(_toml, value))}]"
+        case dict():
+            return f"{{{', '.join(f'{_toml_key(key)} = {_toml(each)}' for key, each in value.items())}}}"
+    text = "" if value is None else str(value)
+    return json_text(redacted_url(text) if is_url else redacted(text))
 
 
-def _without_password(text: str) -> str:
-    """Return a text with the password masked, if the text is a URL with a password."""
-    return _PASSWORD_IN_URL.sub(rf"\1:{_MASK}@", text)
+def _toml_key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else json_text(key)
 
 
 def _line(fault: ErrorDetails) -> str:
     """Return one validation error as `section.option = value: allowed values`."""
     keys = [str(key) for key in fault["loc"]]
+    path = ".".join(shortened(printable(key)) for key in keys)
     if fault["type"] == "extra_forbidden":
         section = _fields(keys[:-1])
         near = difflib.get_close_matches(keys[-1], section, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(section)}"
-        return f"{'.'.join(keys)}: no such key; {hint}"
-    value = _MASK if _SECRETS.intersection(keys[-1:]) else fault["input"]
-    if isinstance(value, str):
-        value = _without_password(value)
+        return f"{path}: no such key; {hint}"
     says = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    says = says.replace("String should have", "must have")
+    says = printable(says.replace("String should have", "must have"))
     if not keys:  # the error concerns several sections
         return says
-    if isinstance(value, dict) or keys == ["webhooks"]:  # the error concerns a whole section
-        return f"{'.'.join(keys)}: {says}"
+    value = fault["input"]
+    if isinstance(value, dict | list) or len(keys) == 1:  # the error concerns a whole section or list
+        return f"{path}: {says}"
     must = "must be " if fault["msg"].startswith("Input should be ") else ""
-    return f"{'.'.join(keys)} = {value!r}: {must}{says}"
+    return f"{path} = {_shown(keys[-1], value)}: {must}{says}"
+
+
+def _shown(option: str, value: object) -> str:
+    """Return the value of an option for an error text: short, and without a secret."""
+    if option in _SECRETS:
+        return repr(MASK)
+    if isinstance(value, str):
+        return repr(shortened(redacted_url(value) if option == _URL else redacted(value)))
+    try:
+        return repr(value)
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "..."
 
 
 def _fields(keys: list[str]) -> list[str]:

@@ -33,6 +33,7 @@ from cc_bridge.reports.render.localization import LANGUAGES, Language
 __all__ = ["ENV_PREFIX", "Config"]
 
 ENV_PREFIX = "CC_BRIDGE_"
+_LONGEST_NAME = 128  # characters of a queue's name: the width of the columns in SQL
 
 
 class Config(BaseSettings):
@@ -105,6 +106,13 @@ class Config(BaseSettings):
                 for name, queue in queues.items()
             }
         return data
+
+    @field_validator("queues")
+    @classmethod
+    def _names_fit(cls, queues: dict[str, QueueConfig]) -> dict[str, QueueConfig]:
+        if any(not 0 < len(name) <= _LONGEST_NAME for name in queues):
+            raise ValueError(f"a name must have 1 to {_LONGEST_NAME} characters")
+        return queues
 
     @field_validator("webhooks")
     @classmethod

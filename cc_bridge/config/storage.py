@@ -9,6 +9,7 @@ from pydantic import Field
 
 from cc_bridge.config.fields import Section, readable
 from cc_bridge.errors import ConfigError, how_to_install
+from cc_bridge.safe_text.redaction import is_complete
 
 __all__ = ["RetentionConfig", "StorageConfig"]
 
@@ -29,6 +30,10 @@ def _check_url(url: str) -> None:
         raise ValueError(f"must start with {_OTHER_NAMES[scheme]}:// instead of {scheme}://")
     if not separator or (database != "sqlite" and database not in _SERVERS):
         raise ValueError(f"must be {_DATABASES}")
+    if database in _SERVERS and not is_complete(url):
+        raise ValueError(
+            f"must be {_DATABASES}; in user name and password write : / ? # @ as %3A %2F %3F %23 %40"
+        )
     if database == "sqlite" and not re.match(r"/{2,}[^/?]", rest):
         # The daemon's current directory is not that of the administrator: under systemd it is /.
         raise ValueError(
@@ -42,7 +47,9 @@ class StorageConfig(Section):
     The queue in memory has the records that are not yet written to disk.
     """
 
-    url: Annotated[str, readable(_check_url)] = "sqlite:////var/lib/cc-bridge/cc-bridge.sqlite"
+    url: Annotated[str, readable(_check_url), Field(repr=False)] = (
+        "sqlite:////var/lib/cc-bridge/cc-bridge.sqlite"
+    )
     max_queued_records: int = Field(default=100_000, ge=1000)
     journal_file: Path = Path("/var/lib/cc-bridge/journal.sqlite")
     journal_max_mb: int = Field(default=1024, ge=1)

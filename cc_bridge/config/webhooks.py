@@ -29,6 +29,7 @@ class WebhookConfig(Section):
     url: Annotated[
         str,
         text_like(r"https?://[!-~]{1,2000}", "an address that starts with https:// and has no spaces"),
+        Field(repr=False),
     ]
     secret: SecretStr = SecretStr("")
     secret_file: OptionalPath = None

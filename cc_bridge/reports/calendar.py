@@ -14,7 +14,7 @@ from typing import Literal
 from cc_bridge.errors import CcBridgeError, how_to_install
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
-__all__ = ["CalendarKind", "Days", "UtcOffset", "day_of", "persian", "read_date"]
+__all__ = ["FIRST_DAY", "LAST_DAY", "CalendarKind", "Days", "UtcOffset", "day_of", "persian", "read_date"]
 
 CalendarKind = Literal["gregorian", "persian"]
 
@@ -22,6 +22,8 @@ _EPOCH = date(1970, 1, 1)
 _DAY = 86_400  # seconds
 _DATE = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})")  # \d and int() also accept Persian digits
 _PERSIAN_UNTIL = 1700  # lower years are Persian: no call is from before the Gregorian year 1700
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
+"""The first and the last day that a command accepts: a report reads the UTC offset of each day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +59,28 @@ def persian(day: date) -> tuple[int, int, int]:
 def read_date(text: str) -> date:
     """Return the date of a text such as `2026-11-22` or `1405/9/1` (Persian), in digits of any script.
 
-    Raise ValueError with the reason if the text is not a date.
+    Raise ValueError with the reason if the text is not a date, or not one from FIRST_DAY to LAST_DAY.
     """
     found = _DATE.fullmatch(text.strip())
     if not found:
         raise ValueError(f"{text!r} is not a date: write 2026-11-22, or 1405-09-01 in the Persian calendar")
     year, month, day = map(int, found.groups())
     try:
-        if year >= _PERSIAN_UNTIL:
-            return date(year, month, day)
-        from persiantools.jdatetime import JalaliDate  # noqa: PLC0415 - of the extra `report`
-
-        gregorian: date = JalaliDate(year, month, day).to_gregorian()  # type: ignore[no-untyped-call] # as above
+        found_day = date(year, month, day) if year >= _PERSIAN_UNTIL else _of_persian(year, month, day)
     except ImportError as error:
         raise ValueError(f"{text!r}: Persian dates need persiantools: {how_to_install('report')}") from error
     except ValueError as error:
         raise ValueError(f"{text!r}: there is no such day") from error
-    return gregorian
+    if not FIRST_DAY <= found_day <= LAST_DAY:
+        raise ValueError(f"{text!r}: must be a day from {FIRST_DAY} to {LAST_DAY}")
+    return found_day
+
+
+def _of_persian(year: int, month: int, day: int) -> date:
+    from persiantools.jdatetime import JalaliDate  # noqa: PLC0415 - of the extra `report`
+
+    found: date = JalaliDate(year, month, day).to_gregorian()  # type: ignore[no-untyped-call] # as above
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ Pure: it reads the machine's files only through a function that it is given.
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from cc_bridge.errors import SetupError
 from cc_bridge.queue_names import QueueNames
+from cc_bridge.safe_text.text_files import parse_toml
 from cc_bridge.setup.asterisk_files import ASTERISK_USER_FILE, asterisk_files
 from cc_bridge.setup.freepbx_files import FREEPBX_USER_FILE, freepbx_files
 from cc_bridge.setup.pbx_kind import PbxKind
@@ -91,8 +91,8 @@ def _secret(read: ReadFile) -> str:
     Raises SetupError if the settings are not valid TOML, or name a secret file that is missing.
     """
     try:
-        ami = tomllib.loads(text_of(read(SETTINGS))).get("ami", {})
-    except tomllib.TOMLDecodeError as error:
+        ami = parse_toml(text_of(read(SETTINGS))).get("ami", {})
+    except ValueError as error:
         raise SetupError(f"{SETTINGS}: {error}; correct it, then run setup again") from error
     if inline := str(ami.get("secret", "")):
         return inline

@@ -29,7 +29,7 @@ def create_private(path: Path) -> None:
 def open_private(path: Path, flags: int) -> int:
     """Open a file with the `flags` of `os.open`, and create it as a private file if it does not exist.
 
-    Return the file descriptor. Raises OSError, also for a symbolic link: whoever owns the directory could
+    Return the file descriptor. Raises OSError, also for a symbolic link: the owner of the directory could
     make root write into any file of the machine with it.
     """
     flags |= os.O_CLOEXEC | os.O_NOFOLLOW

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
-from cc_bridge.errors import SurveyError
+from cc_bridge.errors import SurveyError, UnreadableFile
+from cc_bridge.safe_text.text_files import read_text
 from cc_bridge.surveys.definition import Sounds, Survey, parse_survey
 
 __all__ = ["SurveyLibrary"]
@@ -33,11 +34,11 @@ class SurveyLibrary(Mapping[str, Survey]):
         faults: list[str] = []
         for file in sorted(folder.glob("*.toml")):
             try:
-                survey = parse_survey(file.read_text(encoding="utf-8"), str(file), sounds)
+                survey = parse_survey(read_text(file), str(file), sounds)
             except SurveyError as error:
                 faults.append(str(error))
-            except (OSError, UnicodeDecodeError) as error:
-                faults.append(f"{file}:1: cannot be read: {error}")
+            except UnreadableFile as error:
+                faults.append(f"{file}:1: {error}")
             else:
                 if survey.id in surveys:
                     faults.append(f"{file}:1: id: {survey.id!r} is taken by {files[survey.id]}")

@@ -6,7 +6,6 @@ inside a list that is written on several lines is reported with the line where t
 """
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from operator import itemgetter
@@ -16,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from cc_bridge.errors import SurveyError
+from cc_bridge.safe_text.printable import LONGEST_LINE, shortened
+from cc_bridge.safe_text.text_files import parse_toml
 from cc_bridge.surveys.text_patterns import text_like
 
 __all__ = ["Identifier", "KeyPath", "LanguageCode", "SurveyTable", "TomlFault", "faulty", "read_toml"]
@@ -60,10 +61,12 @@ def read_toml(model: type[_AnyTable], text: str, file: str) -> _AnyTable:
     `file` is the file's name for error messages. Raise SurveyError with one line for each fault.
     """
     try:
-        return model.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:  # its text names line and column
+        content = parse_toml(text)
+    except ValueError as error:  # its text names line and column
         line = re.search(r"line (\d+)", str(error))
         raise SurveyError(f"{file}:{line[1] if line else 1}: {error}") from error
+    try:
+        return model.model_validate(content)
     except ValidationError as error:
         raise faulty(file, text, (_fault(model, found) for found in error.errors())) from error
 
@@ -77,7 +80,10 @@ def faulty(file: str, text: str, faults: Iterable[TomlFault]) -> SurveyError:
     lines = dict(_lines(text))
     found = sorted(((_line_of(path, lines), path, text) for path, text in faults), key=itemgetter(0))
     return SurveyError(
-        "\n".join(f"{file}:{line}: {'.'.join(map(str, path))}: {text}" for line, path, text in found)
+        "\n".join(
+            shortened(f"{file}:{line}: {'.'.join(map(str, path))}: {text}", LONGEST_LINE)
+            for line, path, text in found
+        )
     )
 
 

@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).parents[2] / "cc_bridge"
 # middle room. An outer room may import all rooms.
 INNER = {
     "calls", "customers", "errors", "follow_ups", "kpis", "privacy", "queue_log", "queue_names", "records",
-    "reports", "surveys", "wallboard", "__init__",
+    "reports", "safe_text", "surveys", "wallboard", "__init__",
 }  # fmt: skip
 MIDDLE = {"agi", "ami", "config", "logs", "metrics", "prompt_synthesis", "storage", "web", "webhooks"}
 OUTER = {"__main__", "cli", "commands", "daemon", "demo", "digest", "doctor", "offline", "setup"}

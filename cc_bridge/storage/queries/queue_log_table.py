@@ -63,7 +63,7 @@ def read_table(
     url, schema, name = named.groups() if named else (url, None, _TABLE)
     try:
         where = make_url(url)
-    except ArgumentError:  # its text may quote the URL, with its password
+    except (ArgumentError, ValueError):  # their texts may quote the URL, with its password
         raise StorageError(
             "the URL of the queue_log table is not valid: use for example mysql+pymysql://user@host/name"
         ) from None

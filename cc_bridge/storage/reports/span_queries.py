@@ -112,7 +112,7 @@ class SpanQueries:
 
         Only whole days in UTC are rolled up.
         """
-        first = math.ceil(since / DAY) * DAY
+        first = max(0, math.ceil(since / DAY)) * DAY  # no row is from before 1970
         after = min(until // DAY * DAY, refreshed_until(self._connection))
         if first >= after:
             return None, [(since, until)]

@@ -130,3 +130,17 @@ def test_another_programs_agi_request_is_closed_at_once_and_seen_everywhere(samp
     (line,) = (line for line in daemon.log.read_text().splitlines() if "dialparties.agi" in line)
     assert "error" in line.lower()
     assert "from 127.0.0.1" in line
+
+
+def test_a_configuration_file_that_was_emptied_is_refused_at_a_reload(daemon):
+    config = daemon.log.with_name("cc-bridge.toml")
+    before = config.read_text()
+    metrics = {sample.labels.get("queue") for sample in daemon.metrics()}
+    config.write_text("")
+    daemon.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + 30
+    while "is it empty or cut off?" not in daemon.log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    config.write_text(before)
+    assert {sample.labels.get("queue") for sample in daemon.metrics()} == metrics

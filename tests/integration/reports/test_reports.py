@@ -648,6 +648,20 @@ def test_what_is_no_date_says_so(text):
         read_date(text)
 
 
+@pytest.mark.parametrize("text", ["1899-12-31", "2200-01-01", "9999-12-31", "0001-01-01", "1699-12-29"])
+def test_a_day_without_any_call_is_refused(text):
+    with pytest.raises(ValueError, match="must be a day from 1900-01-01 to 2199-12-31"):
+        read_date(text)
+
+
+@pytest.mark.parametrize(("name", "by"), EVERY)
+def test_a_report_may_start_before_1970(engine, name, by):
+    ask = replace(asking(by), first=date(1960, 1, 1), last=date(1970, 2, 1), changed=date(1965, 1, 1))
+    with reading(engine) as connection:
+        report = REPORTS[name].make(ask, SqlSource(connection, ask))
+    assert report.name == name
+
+
 def test_persian_dates_and_digits():
     wording = Localization("fa", "persian", Days(ZoneInfo("Asia/Tehran"), 5, "persian"))
     assert wording.date(date(2026, 11, 22)) == "۱۴۰۵/۰۹/۰۱"  # noqa: RUF001 - Persian digits

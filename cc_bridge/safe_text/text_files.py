@@ -1,0 +1,81 @@
+"""Readers of small text files and of TOML: any content gives a result or an error text of one line. Pure.
+
+A path can lead to a device that never ends, and a file can have any size. The parser of TOML calls itself for
+each list in a list. Python converts no number of more than 4300 digits.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cc_bridge.errors import UnreadableFile
+
+__all__ = ["MAX_BYTES", "parse_toml", "read_bytes", "read_text"]
+
+MAX_BYTES = 1024**2
+_BYTE_ORDER_MARK = "\ufeff"
+_DEEPEST = 20  # tables and lists in each other
+# The parser needs time that grows with the square of the number of parts of a key.
+_LONG_KEY = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){40}")
+
+
+def read_bytes(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """Return the content of a file.
+
+    Raises UnreadableFile with the reason, but without the path, also for a file of more than `max_bytes`.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+    except FileNotFoundError as error:
+        raise UnreadableFile("cannot be read: no such file") from error
+    except OSError as error:
+        raise UnreadableFile(f"cannot be read: {error.strerror}") from error
+    if len(content) > max_bytes:
+        raise UnreadableFile(f"cannot be read: larger than {max_bytes // 1024} KiB")
+    return content
+
+
+def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
+    """Return the text of a file in UTF-8.
+
+    Raises UnreadableFile with the reason, but without the path, also for a file of more than `max_bytes`.
+    """
+    try:
+        return read_bytes(path, max_bytes).decode()
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(f"cannot be read: {error}: save it as UTF-8") from error
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return the content of a TOML text, which may start with the byte-order mark of some editors.
+
+    Raises ValueError with one line, which names the place in the text if it is known.
+    """
+    text = text.removeprefix(_BYTE_ORDER_MARK)
+    if long_key := _LONG_KEY.search(text):
+        line = text.count("\n", 0, long_key.start()) + 1
+        raise ValueError(f"a key has too many parts (at line {line}, column 1)")
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:  # of `int`
+        raise ValueError("a number has too many digits") from None
+    except RecursionError:
+        raise ValueError("tables or lists are nested too deeply") from None
+    if any(depth > _DEEPEST for depth in _depths(content)):
+        raise ValueError("tables or lists are nested too deeply")
+    return content
+
+
+def _depths(content: object) -> Iterator[int]:
+    """Yield the depth of each table and list in a value; that of the value itself is 1."""
+    todo = [(content, 1)]
+    while todo:
+        value, depth = todo.pop()
+        if isinstance(value, dict | list):
+            yield depth
+            todo += [(each, depth + 1) for each in (value.values() if isinstance(value, dict) else value)]
