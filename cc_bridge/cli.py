@@ -28,18 +28,25 @@ from cc_bridge.commands.queue_log import import_queue_log, reconcile, replay_com
 from cc_bridge.commands.report import report
 from cc_bridge.commands.setup import setup
 from cc_bridge.errors import CcBridgeError
+from cc_bridge.safe_text.printable import printable_lines
 
 __all__ = ["main"]
 
 
 class _Commands(click.Group):
-    """The group of all commands. It prints an error of cc_bridge in one line, without a traceback."""
+    """The group of all commands. It prints an error of cc_bridge in one line, without a traceback.
+
+    Unprintable characters in the text of any error are escaped, since an error can quote a caller's name.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except CcBridgeError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(printable_lines(str(error))) from error
+        except click.ClickException as error:
+            error.message = printable_lines(error.message)  # type: ignore[misc]  # final for type checkers only
+            raise
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,9 +6,8 @@ Code that logs an event of a caller passes the ids that it knows, `uniqueid`, `c
 keywords. So all lines about one telephone call can be found. Telephone numbers and names of callers are
 logged at level debug only.
 
-Logged values may come from callers. A line break in a value could forge a log line, an escape sequence could
-change the terminal, and U+202E reverses the text direction. So all characters that are not printable are
-escaped.
+Logged values may come from callers. A line break in a value could forge a log line, and an escape sequence
+could change the terminal. So all characters that are not printable are escaped.
 """
 
 import json
@@ -27,6 +26,8 @@ from twisted.logger import (
     globalLogBeginner,
 )
 from zope.interface import implementer
+
+from cc_bridge.safe_text.printable import printable
 
 __all__ = ["Form", "as_json", "as_text", "set_level", "start_logging"]
 
@@ -98,10 +99,10 @@ def as_text(event: LogEvent, prefix: str = "") -> str:
     Each line starts with `prefix`, which gives journald the priority.
     """
     head = f"{_instant(event)} {_level(event):<5} [{event.get('log_namespace', '-')}] "
-    lines = [head + _printable(formatEvent(event))]
+    lines = [head + printable(formatEvent(event))]
     if "log_failure" in event:
         # Indented, so that a line break in an exception's text cannot forge a log line.
-        lines += [f"    {_printable(line)}" for line in _traceback(event).splitlines()]
+        lines += [f"    {printable(line)}" for line in _traceback(event).splitlines()]
     return "".join(f"{prefix}{line}\n" for line in lines)
 
 
@@ -121,13 +122,6 @@ def _traceback(event: LogEvent) -> str:
         return str(event["log_failure"].getTraceback()).rstrip()
     except Exception as error:  # for example, the exception's own __str__ raises
         return f"no traceback: {type(error).__name__}"
-
-
-def _printable(text: str) -> str:
-    r"""Return the text with all unprintable characters escaped; a line break becomes \n."""
-    return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text
-    )
 
 
 def _is_journal(stream: TextIO) -> bool:

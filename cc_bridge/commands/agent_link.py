@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cc_bridge.commands.common import config_option, load_config
+from cc_bridge.commands.common import config_option, load_config, say
+from cc_bridge.safe_text.printable import printable
 
 if TYPE_CHECKING:
     from cc_bridge.config import Config
@@ -59,14 +60,14 @@ def link(name: str, days: int, url: str, path: Path | None) -> None:
             "agent links need an access token: set http.token_file (create one with openssl rand -hex 32)"
             " and restart the daemon"
         )
-    if not name.strip() or not name.isprintable():
+    if not name.strip() or name != printable(name):
         raise click.BadParameter("must be an agent's name", param_hint="NAME")
     now = int(time())
     until = now + days * _DAY
     base = (url or _address(config.http.host, config.http.port)).rstrip("/")
-    click.echo(f"{base}/agent#{AgentLinks(token, config.pbx.name).sign(name, until)}")
+    say(f"{base}/agent#{AgentLinks(token, config.pbx.name).sign(name, until)}")
     if warning := _unknown_agent(config, name, now):
-        click.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
 
 
 def _unknown_agent(config: "Config", name: str, now: float) -> str:

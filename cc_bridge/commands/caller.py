@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cc_bridge.commands.common import config_option, load_config
+from cc_bridge.commands.common import config_option, load_config, say, say_lines
+from cc_bridge.safe_text.printable import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +39,6 @@ def export(number: str, path: Path | None) -> None:
     \b
     Example:  cc-bridge caller export +989121234567 > caller.json
     """
-    import json
-
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.personal_data.subject_data import export as rows_of, export_other
 
@@ -52,7 +51,7 @@ def export(number: str, path: Path | None) -> None:
             if journal is not None:
                 with journal.connect() as connection:
                     found["journal"] = export_other(connection, person)
-    click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+    say_lines(json_text(found, 2))
 
 
 @caller.command()
@@ -93,14 +92,14 @@ def erase(number: str, path: Path | None, *, yes: bool, forget_opt_out: bool) ->
             ) from error
     note = _note(config, erased.rows, erased.recordings, len(erased.not_here))
     for name, rows in erased.rows.items():
-        click.echo(f"{name:<16}{rows:>8}  rows changed")
-    click.echo(f"{'recordings':<16}{erased.recordings:>8}  removed")
+        say(f"{name:<16}{rows:>8}  rows changed")
+    say(f"{'recordings':<16}{erased.recordings:>8}  removed")
     if erased.opted_out:
-        click.echo("the caller's opt-out is kept as a hash")
-    click.echo(f"logged in {note}")
+        say("the caller's opt-out is kept as a hash")
+    say(f"logged in {note}")
     for recording in erased.not_here:
-        click.echo(f"recording not found on this machine, delete it on the PBX: {recording}", err=True)
-    click.echo(
+        say(f"recording not found on this machine, delete it on the PBX: {recording}", err=True)
+    say(
         "A call that is in progress is stored when it ends: erase again then. This command does not erase "
         "Asterisk's own records, backups, database server logs or data at webhook receivers.",
         err=True,
@@ -119,7 +118,7 @@ def _person(config: "Config", number: str) -> "DataSubject":
     if not person:
         raise click.ClickException(f"not a phone number: {number!r}")
     if not config.callers.country_code:
-        click.echo("callers.country_code is not set: 0912... and +98912... count as two callers", err=True)
+        say("callers.country_code is not set: 0912... and +98912... count as two callers", err=True)
     return person
 
 

@@ -11,11 +11,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cc_bridge.errors import UnreadableFile
+from cc_bridge.safe_text.printable import printable, printable_lines
 
 if TYPE_CHECKING:
     from cc_bridge.config import Config
 
-__all__ = ["DATE", "FILE", "LOCAL_TIME", "config_file", "config_option", "load_config", "reading"]
+__all__ = [
+    "DATE",
+    "FILE",
+    "LOCAL_TIME",
+    "config_file",
+    "config_option",
+    "load_config",
+    "reading",
+    "say",
+    "say_lines",
+]
 
 _DEFAULT_CONFIG = Path("/etc/cc-bridge/cc-bridge.toml")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -73,6 +84,19 @@ def load_config(path: Path | None) -> "Config":
     from cc_bridge.config import load
 
     return load(config_file(path))
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """Print one line on standard output, or on standard error if `err` is True.
+
+    Unprintable characters are escaped, line breaks too, because values in the line can come from callers.
+    """
+    click.echo(printable(line), err=err)
+
+
+def say_lines(text: str) -> None:
+    """Print a text of several lines on standard output; its other unprintable characters are escaped."""
+    click.echo(printable_lines(text))
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cc_bridge.commands.common import FILE, LOCAL_TIME, config_option, load_config, reading
+from cc_bridge.commands.common import FILE, LOCAL_TIME, config_option, load_config, reading, say, say_lines
+from cc_bridge.safe_text.printable import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,13 +70,13 @@ def import_customers(file: Path, path: Path | None) -> None:
             importer.store()
     counts = importer.counts
     for fault in importer.faults:
-        click.echo(f"{file}:{fault.line}: {fault.reason}", err=True)
+        say(f"{file}:{fault.line}: {fault.reason}", err=True)
     if counts["faulty"] > len(importer.faults):
-        click.echo(f"... and {counts['faulty'] - len(importer.faults)} more", err=True)
-    click.echo(f"{counts['new']} new, {counts['changed']} changed, {counts['same']} unchanged, "
+        say(f"... and {counts['faulty'] - len(importer.faults)} more", err=True)
+    say(f"{counts['new']} new, {counts['changed']} changed, {counts['same']} unchanged, "
                f"{counts['faulty']} faulty lines skipped")  # fmt: skip
     if config.callers.number_storage != "plain":
-        click.echo('names were not stored, since callers.number_storage is not "plain"', err=True)
+        say('names were not stored, since callers.number_storage is not "plain"', err=True)
     if counts["faulty"]:
         sys.exit(1)
 
@@ -144,7 +145,6 @@ def show(number: str, path: Path | None, *, as_object: bool) -> None:
     Examples:  cc-bridge customer show +989121234567
                cc-bridge customer show 09121234567 --json | jq .customer_id
     """
-    import json
     from time import time
 
     from cc_bridge.config.customers import make_numbers
@@ -164,10 +164,10 @@ def show(number: str, path: Path | None, *, as_object: bool) -> None:
     with database(config.storage.url) as engine, engine.connect() as connection:
         found = timeline(connection, keys, time(), numbers.shared)
     if as_object:
-        click.echo(json.dumps(as_json(found), ensure_ascii=False, indent=2))
+        say_lines(json_text(as_json(found), 2))
         return
     for line in _lines(found):
-        click.echo(line)
+        say(line)
 
 
 def _lines(timeline: "Timeline") -> "Iterator[str]":
@@ -257,12 +257,12 @@ def print_lost_calls(path: Path | None, since: datetime, until: datetime | None,
         for call in sorted(calls, key=lambda each: each.lost_at):
             if call.managed in (LostCallStatus.OPEN, LostCallStatus.NOT_MANAGED):
                 at = datetime.fromtimestamp(call.lost_at).astimezone()
-                click.echo(
+                say(
                     f"{at:%Y-%m-%d %H:%M:%S}  {call.caller_key}  {call.queue}  {call.outcome}  {call.managed}"
                 )
         return
     for line in _figures(calls, repeats, now):
-        click.echo(line)
+        say(line)
 
 
 def _figures(calls: "list[LostCall]", repeats: "list[RepeatCalls]", now: float) -> "Iterator[str]":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cc_bridge.commands.common import config_file, config_option, load_config
+from cc_bridge.commands.common import config_file, config_option, load_config, say_lines
 
 if TYPE_CHECKING:
     from cc_bridge.config import Config
@@ -73,12 +73,12 @@ def check(path: Path | None) -> None:
     \b
     Example:  CC_BRIDGE_AMI__HOST=10.0.0.5 cc-bridge check -c cc-bridge.toml
     """
-    from cc_bridge.config import show
+    from cc_bridge.config import ConfigFile, show
     from cc_bridge.config.startup import check_startup
 
-    config = load_config(path)
+    config = ConfigFile(config_file(path)).load()
     check_startup(config)
-    click.echo(show(config))
+    say_lines(show(config))
 
 
 @click.command()
@@ -106,4 +106,4 @@ def health(path: Path | None) -> None:
         connection.close()
     if answer.status != HTTPStatus.OK:
         raise click.ClickException(text)
-    click.echo(text)
+    say_lines(text)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cc_bridge.commands.common import FILE, config_option, load_config
+from cc_bridge.commands.common import FILE, config_option, load_config, say, say_lines
 
 __all__ = ["db"]
 
@@ -31,11 +31,11 @@ def upgrade(path: Path | None, *, sql: bool) -> None:
 
     url = load_config(path).storage.url
     if sql:
-        click.echo(migrate.upgrade_script(url))
+        say_lines(migrate.upgrade_script(url))
         return
     before = migrate.current(url)
     migrate.upgrade(url)
-    click.echo(f"schema {before or 'empty'} -> {migrate.current(url)}")
+    say(f"schema {before or 'empty'} -> {migrate.current(url)}")
 
 
 @db.command()
@@ -75,7 +75,7 @@ def import_journal(path: Path | None, file: Path | None) -> None:
     file = file or storage.journal_file
     waiting = journal_import.pending_in(file)
     if not waiting:
-        click.echo(f"{file}: no records to import")
+        say(f"{file}: no records to import")
         return
     database = SqlSink(partial(open_database, storage.url))
     try:
@@ -90,4 +90,4 @@ def import_journal(path: Path | None, file: Path | None) -> None:
     rejected = (
         f"; {done.rejected} records were rejected by the database and stay in {file}" if done.rejected else ""
     )
-    click.echo(f"{done.written} records written{rejected}")
+    say(f"{done.written} records written{rejected}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cc_bridge.commands.common import DATE, config_option, load_config
+from cc_bridge.commands.common import DATE, config_option, load_config, say
 from cc_bridge.errors import how_to_install
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def render(
                 continue
             file = out / f"digest-{period.first}-{period.last}-{owner or 'everyone'}.html"
             file.write_text(build_page(config, found, now), encoding="utf-8")
-            click.echo(str(file))
+            say(str(file))
 
 
 @digest.command()
@@ -106,15 +106,15 @@ def send(path: Path | None, out: Path | None, *, dry_run: bool, again: bool) -> 
         return
     if dry_run:
         for line in _to_be_sent(config, time(), again=again):
-            click.echo(line)
+            say(line)
         return
     posted = send_due(config, f"digest-send-{getpid()}-{urandom(8).hex()}", time, at_once=True, again=again)
     for key in posted.sent:
-        click.echo(f"sent to {key.recipient}")
+        say(f"sent to {key.recipient}")
     if posted.why_not:
         raise click.ClickException(posted.why_not)
     if not (posted.sent or posted.put_off or posted.given_up):
-        click.echo("nothing to send: see cc-bridge digest list, or give --again")
+        say("nothing to send: see cc-bridge digest list, or give --again")
     faults = [
         *(
             f"{key.recipient}: {why}; the daemon retries if digest.enabled is true"
@@ -143,7 +143,7 @@ def list_(path: Path | None) -> None:
     config = load_config(path)
     with database(config.storage.url) as engine:
         known = DigestDeliveries(engine, "").newest(_LISTED)
-    click.echo(f"{'frequency':<10} {'first day':<11}{'last day':<11}{'for':<16}{'sent':>7}  {'at':<17}")
+    say(f"{'frequency':<10} {'first day':<11}{'last day':<11}{'for':<16}{'sent':>7}  {'at':<17}")
     for (frequency, first, owner), group in groupby(known, attrgetter("frequency", "first_day", "owner")):
         some = list(group)
         sent = [each.ended_at for each in some if each.state == "sent" and each.ended_at]
@@ -153,7 +153,7 @@ def list_(path: Path | None) -> None:
         line = (
             f"{frequency:<10} {first:<11}{some[0].last_day:<11}{owner or 'everyone':<16}{count:>7}  {at:<17}"
         )
-        click.echo(f"{line}{'; '.join(others)}".rstrip(": "))
+        say(f"{line}{'; '.join(others)}".rstrip(": "))
 
 
 def _needs_report() -> None:
@@ -210,7 +210,7 @@ def _to_files(config: "Config", out: Path, now: float) -> None:
                 file = out / f"digest-{key.first_day}-{number}-{key.owner or 'everyone'}.eml"
                 mark = message_id(key, now, config.digest.sender)
                 file.write_bytes(build_mail(config, found, key.owner, key.address, mark, now))
-                click.echo(str(file))
+                say(str(file))
 
 
 def _to_be_sent(config: "Config", now: float, *, again: bool) -> Iterator[str]:

@@ -1,12 +1,12 @@
 """The command `doctor`: it checks the installation on this machine and on the PBX."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cc_bridge.commands.common import config_file, config_option, load_config
+from cc_bridge.commands.common import config_file, config_option, load_config, say_lines
+from cc_bridge.safe_text.printable import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,11 +51,11 @@ def doctor(
     def add(result: "CheckResult") -> None:
         results.append(result)
         if not json_object:
-            click.echo(as_text(result))
+            say_lines(as_text(result))
 
     _run_checks(path, add, call=call, sounds=sounds)
     if json_object:
-        click.echo(json.dumps(as_json(results), ensure_ascii=False, indent=1))
+        say_lines(json_text(as_json(results), 1))
     ctx.exit(exit_code(results))
 
 

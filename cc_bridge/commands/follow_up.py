@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cc_bridge.commands.common import config_option, load_config
+from cc_bridge.commands.common import config_option, load_config, say
+from cc_bridge.safe_text.printable import json_text
 
 if TYPE_CHECKING:
     from cc_bridge.follow_ups.follow_up import Action, FollowUp
@@ -51,7 +52,6 @@ def list_follow_ups(
     Examples:  cc-bridge follow-up list --owner sara --overdue
                cc-bridge follow-up list --state done --json | jq -r .outcome
     """
-    import json
     from time import time
 
     from cc_bridge.follow_ups.follow_up import FollowUpState
@@ -66,13 +66,11 @@ def list_follow_ups(
         )
     if json_lines:
         for each in found:
-            click.echo(json.dumps(_as_json(each, now), ensure_ascii=False))
+            say(json_text(_as_json(each, now)))
         return
-    click.echo(
-        f"{'id':<10}{'due':<18}{'state':<9}{'owner':<12}{'caller':<18}why" if found else "no follow-ups"
-    )
+    say(f"{'id':<10}{'due':<18}{'state':<9}{'owner':<12}{'caller':<18}why" if found else "no follow-ups")
     for each in found:
-        click.echo(_line(each, now))
+        say(_line(each, now))
 
 
 @follow_up.command()
@@ -142,7 +140,7 @@ def _apply(path: Path | None, follow_up_id: str, action: "Action", by: str, text
             )
         with engine.begin() as connection:
             after = moved(connection, found.follow_up_id, action, by, text, time())
-    click.echo(f"{short(after.follow_up_id)} is {after.state}, by {after.closed_by or after.taken_by}")
+    say(f"{short(after.follow_up_id)} is {after.state}, by {after.closed_by or after.taken_by}")
 
 
 def _line(each: "FollowUp", now: float) -> str:
@@ -155,11 +153,10 @@ def _line(each: "FollowUp", now: float) -> str:
     person = each.closed_by or each.taken_by
     outcome = f"; {person}: {each.outcome}" if each.outcome else f"; taken by {person}" if person else ""
     late = ", overdue" if each.overdue(now) and each.taken_by else ""
-    number = "".join(sign for sign in shown(each.number) if sign.isprintable())  # networks send any text
     called = "; a talk since then" if each.linked_call_id and not each.outcome else ""
     return (
         f"{short(each.follow_up_id):<10}{due:%Y-%m-%d %H:%M}  {state:<9}{each.owner or '-':<12}"
-        f"{number:<18}{each.reason} ({each.detail}){late}{outcome}{called}"
+        f"{shown(each.number):<18}{each.reason} ({each.detail}){late}{outcome}{called}"
     )
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from cc_bridge.commands.common import config_option, load_config
+from cc_bridge.commands.common import config_option, load_config, say
+from cc_bridge.safe_text.printable import json_text
 
 __all__ = ["opt_out"]
 
@@ -76,7 +77,7 @@ def _store_opt_out(path: Path | None, number: str, *, opted_out: bool) -> None:
             for one in rows:
                 table, row = row_of(one)
                 connection.execute(upsert(table, engine.dialect.name), [row])
-    click.echo(f"{shown(key)} {'is excluded from surveys' if opted_out else 'can be invited again'}")
+    say(f"{shown(key)} {'is excluded from surveys' if opted_out else 'can be invited again'}")
 
 
 @opt_out.command("list")
@@ -91,7 +92,6 @@ def opt_out_list(path: Path | None, *, json_lines: bool) -> None:
     Examples:  cc-bridge opt-out list
                cc-bridge opt-out list --json | jq -r .caller_key
     """
-    import json
     from datetime import UTC
 
     from cc_bridge.privacy.caller_keys import shown
@@ -104,11 +104,9 @@ def opt_out_list(path: Path | None, *, json_lines: bool) -> None:
         for said in out:
             at = datetime.fromtimestamp(said.updated_at, UTC).isoformat(timespec="milliseconds")
             said_at = at.replace("+00:00", "Z")
-            click.echo(
-                json.dumps({"caller_key": said.caller_key, "updated_at": said_at, "source": said.source})
-            )
+            say(json_text({"caller_key": said.caller_key, "updated_at": said_at, "source": said.source}))
         return
-    click.echo(f"{'caller':<22}{'since':<22}source" if out else "no caller has opted out")
+    say(f"{'caller':<22}{'since':<22}source" if out else "no caller has opted out")
     for said in out:
         since = datetime.fromtimestamp(said.updated_at).astimezone()
-        click.echo(f"{shown(said.caller_key):<22}{since:%Y-%m-%d %H:%M:%S}   {said.source}")
+        say(f"{shown(said.caller_key):<22}{since:%Y-%m-%d %H:%M:%S}   {said.source}")

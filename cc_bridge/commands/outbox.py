@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cc_bridge.commands.common import config_option, load_config
+from cc_bridge.commands.common import config_option, load_config, say
+from cc_bridge.safe_text.printable import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,6 @@ def outbox_list(path: Path | None, *, only_dead: bool, json_lines: bool) -> None
     Examples:  cc-bridge outbox list
                cc-bridge outbox list --dead --json | jq -r .id
     """
-    import json
     from datetime import UTC, datetime
 
     from cc_bridge.storage.pipeline.outbox import OutboxState
@@ -49,7 +49,7 @@ def outbox_list(path: Path | None, *, only_dead: bool, json_lines: bool) -> None
     with _opened(path) as opened:
         events = [event for event in opened.undelivered() if event.state == OutboxState.DEAD or not only_dead]
     if not json_lines:
-        click.echo(
+        say(
             f"{'event':<38}{'endpoint':<16}{'type':<18}{'state':<9}{'attempts':>8}  {'since':<21}reason"
             if events
             else "no event is pending and none was given up"
@@ -67,10 +67,10 @@ def outbox_list(path: Path | None, *, only_dead: bool, json_lines: bool) -> None
                 "since": since.replace("+00:00", "Z"),
                 "reason": event.reason,
             }
-            click.echo(json.dumps(fields))
+            say(json_text(fields))
         else:
             local = datetime.fromtimestamp(event.created_at).astimezone()
-            click.echo(
+            say(
                 f"{event.event_id:<38}{event.endpoint:<16}{event.type:<18}{event.state:<9}"
                 f"{event.attempts:>8}  {local:%Y-%m-%d %H:%M:%S}  {event.reason}"
             )
@@ -95,7 +95,7 @@ def outbox_retry(event: str | None, path: Path | None, *, every: bool) -> None:
         n = opened.retry(event, time())
     if not n and event is not None:
         raise click.ClickException(f"{event} is not pending and was not given up; see cc-bridge outbox list")
-    click.echo(f"{n} {'event is' if n == 1 else 'events are'} due now")
+    say(f"{n} {'event is' if n == 1 else 'events are'} due now")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cc_bridge import resource_path
-from cc_bridge.commands.common import FILE
+from cc_bridge.commands.common import FILE, say
 
 __all__ = ["prompts"]
 
@@ -42,7 +42,7 @@ def prompts(catalogue: Path, out: Path) -> None:
     with click.progressbar(length=total, label="prompts", file=sys.stderr) as bar:
         done = build(parsed, out, lambda _prompt: bar.update(1))
     for prompt in done:
-        click.echo(f"{prompt.language}  {prompt.name:<24} {prompt.status}")
+        say(f"{prompt.language}  {prompt.name:<24} {prompt.status}")
     if any(prompt.status is PromptStatus.MISSING for prompt in done):
         raise click.ClickException(
             "the prompts listed as missing have no text in that language; add it to the catalogue"

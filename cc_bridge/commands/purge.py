@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cc_bridge.commands.common import config_option, load_config
+from cc_bridge.commands.common import config_option, load_config, say
 
 __all__ = ["purge"]
 
@@ -47,18 +47,18 @@ def purge(path: Path | None, *, dry_run: bool) -> None:
         )
         counts = purging.count()
         if not counts:
-            click.echo("nothing to delete: [retention] keeps all data for ever")
+            say("nothing to delete: [retention] keeps all data for ever")
             return
         if dry_run:
             for name, rows in counts.items():
-                click.echo(f"{name:<16}{rows:>10}  would be deleted")
+                say(f"{name:<16}{rows:>10}  would be deleted")
             return
         with click.progressbar(length=sum(counts.values()), label="purge", file=sys.stderr) as bar:
             done = purging.run(bar.update)
     for name in counts:
-        click.echo(f"{name:<16}{done.rows.get(name, 0):>10}  deleted")
+        say(f"{name:<16}{done.rows.get(name, 0):>10}  deleted")
     if done.not_here:
-        click.echo(
+        say(
             f"{done.not_here} recordings were not found in {folder} on this machine; if the PBX has them, "
             f"delete them there: find {folder} -name '*.wav' -mtime +DAYS -delete",
             err=True,

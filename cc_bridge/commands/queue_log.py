@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cc_bridge.commands.common import FILE, LOCAL_TIME, config_option, load_config, reading
+from cc_bridge.commands.common import FILE, LOCAL_TIME, config_option, load_config, reading, say
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -63,7 +63,7 @@ def _zone(name: str | None) -> "ZoneInfo | None":
 def _warn_of_bytes(counts: "LineCounts") -> None:
     """Print a warning if a queue_log contained bytes that are not valid in the encoding of --encoding."""
     if counts.undecoded:
-        click.echo(
+        say(
             f"warning: {counts.undecoded} lines of queue_log have bytes that are not of the encoding; "
             "use --encoding",
             err=True,
@@ -109,11 +109,11 @@ def replay_command(file: Path, *, json_lines: bool, pbx: str | None, path: Path 
             tracker.visits.queues.add(queue)
         for record in replay(read_stream(file), tracker, counts):
             if json_lines:
-                click.echo(as_json(record))
+                say(as_json(record))
             elif isinstance(record, CallRecord):
-                click.echo(as_text(record))
+                say(as_text(record))
     if counts.dropped:
-        click.echo(f"{counts.dropped} of {counts.received} messages were malformed and dropped", err=True)
+        say(f"{counts.dropped} of {counts.received} messages were malformed and dropped", err=True)
 
 
 @click.command()
@@ -180,7 +180,7 @@ def reconcile(
     _warn_of_bytes(counts)
     lines = [as_json(comparison, counts)] if json_object else as_text(comparison, counts)
     for line in lines:
-        click.echo(line)
+        say(line)
     ctx.exit(1 if comparison.unexplained else 0)
 
 
@@ -225,7 +225,7 @@ def import_queue_log(
             zone=zone,
             names=config.caller_names,
         )
-    click.echo(f"{done.visits} visits and {done.talks} talks from {counts.lines} lines")
+    say(f"{done.visits} visits and {done.talks} talks from {counts.lines} lines")
     _warn_of_bytes(counts)
     for number, text in (
         (done.observed, "visits were observed live and were not changed"),
@@ -235,4 +235,4 @@ def import_queue_log(
         (counts.unknown.total(), f"lines have unknown events and were skipped: {events_text(counts)}"),
     ):
         if number:
-            click.echo(f"{number} {text}", err=True)
+            say(f"{number} {text}", err=True)

@@ -9,6 +9,7 @@ import click
 
 from cc_bridge.commands.common import DATE, config_option, load_config
 from cc_bridge.errors import how_to_install
+from cc_bridge.safe_text.printable import printable_lines
 
 if TYPE_CHECKING:
     from cc_bridge.config import Config
@@ -202,8 +203,10 @@ def _compute(config: "Config", name: str, kind: "ReportType", query: "ReportQuer
 def _text(computed: "Report", wording: "Localization", now: float, options: dict[str, Any]) -> str:
     """Return the report as text in the output format that the options select.
 
-    `wording` has the language, the digits and the calendar of the text.
+    `wording` has the language, the digits and the calendar of the text. A CSV table in a file has its values
+    unchanged; on a terminal, unprintable characters are escaped.
     """
+    terminal = options["out"] is None and sys.stdout.isatty()
     match options["form"]:
         case "csv":
             from cc_bridge.reports.render.data import as_csv
@@ -212,7 +215,8 @@ def _text(computed: "Report", wording: "Localization", now: float, options: dict
             which = options["which"] or computed.tables[0].name
             if which not in tables:
                 raise click.UsageError(f"this report has no table {which!r}: use --table {'|'.join(tables)}")
-            return as_csv(tables[which], wording)
+            text = as_csv(tables[which], wording)
+            return printable_lines(text) if terminal else text
         case "json":
             from cc_bridge.reports.render.data import as_json
 
@@ -224,5 +228,4 @@ def _text(computed: "Report", wording: "Localization", now: float, options: dict
         case _:
             from cc_bridge.reports.render.terminal import as_table
 
-            terminal = options["out"] is None and sys.stdout.isatty()
             return as_table(computed, wording, width=None if terminal else 200, colour=terminal)

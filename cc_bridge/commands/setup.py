@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cc_bridge.commands.common import say, say_lines
 from cc_bridge.commands.doctor import doctor
 
 if TYPE_CHECKING:
@@ -106,14 +107,14 @@ def setup(
             return
         if not yes:
             click.confirm("Make these changes?", abort=True)
-        succeeded = changes.apply(plan, machine, click.echo)
+        succeeded = changes.apply(plan, machine, say)
     except OSError as error:
         raise click.ClickException(str(error)) from error
     for step in plan.left:
-        click.echo(f"{'left':<10} {step}")
+        say(f"{'left':<10} {step}")
     if not machine.is_this:
         ctx.exit(0 if succeeded else 1)
-    click.echo("\ncc-bridge doctor:")
+    say_lines("\ncc-bridge doctor:")
     ctx.invoke(doctor)
 
 
@@ -123,8 +124,8 @@ def _undo(machine: "Machine", *, yes: bool) -> bool:
 
     if not yes:
         click.confirm("Remove what cc-bridge setup has installed?", abort=True)
-    complete = changes.undo(machine, click.echo)
-    click.echo("the user cc-bridge, its data in /var/lib/cc-bridge and your own dialplan stay as they are")
+    complete = changes.undo(machine, say)
+    say("the user cc-bridge, its data in /var/lib/cc-bridge and your own dialplan stay as they are")
     return complete
 
 
@@ -199,15 +200,15 @@ def _show(plan: "SetupPlan", machine: "Machine") -> None:
     listed = list(changes(plan, machine, SetupRecord.load(machine)))
     for change in listed:
         file = change.file
-        click.echo(f"{change.action:<10} {file.path}  ({file.owner}:{file.group}, mode {file.mode:04o})")
+        say(f"{change.action:<10} {file.path}  ({file.owner}:{file.group}, mode {file.mode:04o})")
         if change.action is FileAction.CHANGE and not file.secret:
             for line in _difference(change):
-                click.echo(f"{'':<10} {line}")
+                say(f"{'':<10} {line.expandtabs()}")
     if any(change.action in (FileAction.CREATE, FileAction.CHANGE) for change in listed):
         for command in commands:
-            click.echo(f"{'run':<10} {command}")
+            say(f"{'run':<10} {command}")
     else:
-        click.echo("nothing to change")
+        say("nothing to change")
 
 
 def _difference(change: "FileChange") -> list[str]:

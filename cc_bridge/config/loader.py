@@ -37,10 +37,10 @@ _MOST_FAULTS = 100
 
 
 class ConfigFile:
-    """The configuration file of a program that reads it again at each reload; None: there is no file.
+    """The configuration file of a daemon, which reads it again at each reload; None: there is no file.
 
     A file that is cut off can be valid, because each option has a default. So a file without an option is an
-    error, and so is a file that has none of the sections that it had before.
+    error here, and so is a file that has none of the sections that it had before.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -52,7 +52,9 @@ class ConfigFile:
 
         Raises ConfigError with one line for each error.
         """
-        content = {} if self._path is None else _content(self._path)
+        content = _content(self._path)
+        if self._path and not any(content.values()):
+            raise ConfigError(f"{self._path}: the file has no option: is it empty or cut off?")
         if self._sections and self._sections.isdisjoint(content):
             lost = ", ".join(sorted(self._sections))
             raise ConfigError(f"{self._path}: the file has lost all of its sections ({lost}): is it cut off?")
@@ -64,9 +66,9 @@ class ConfigFile:
 def load(path: Path | None) -> Config:
     """Return the configuration from a file (None: the defaults) and the environment.
 
-    Raises ConfigError with one line for each error.
+    A file may be empty. Raises ConfigError with one line for each error.
     """
-    return ConfigFile(path).load()
+    return _validated(_content(path))
 
 
 def _validated(content: dict[str, Any]) -> Config:
@@ -85,18 +87,20 @@ def _validated(content: dict[str, Any]) -> Config:
         raise ConfigError("the environment: a value is nested too deeply") from None
 
 
-def _content(path: Path) -> dict[str, Any]:
-    """Return the content of a TOML file. Raises ConfigError; a fault of the syntax quotes the faulty line."""
+def _content(path: Path | None) -> dict[str, Any]:
+    """Return the content of a TOML file; None means a file without content.
+
+    Raises ConfigError; a fault of the syntax quotes the faulty line.
+    """
+    if path is None:
+        return {}
     try:
         text = read_text(path)
-        content = parse_toml(text)
+        return parse_toml(text)
     except UnreadableFile as error:
         raise ConfigError(f"{path}: {error}") from error
     except ValueError as error:
         raise ConfigError(f"{path}: {error}{_quoted(text, str(error))}") from None
-    if not any(content.values()):
-        raise ConfigError(f"{path}: the file has no option: is it empty or cut off?")
-    return content
 
 
 def _quoted(text: str, fault: str) -> str:

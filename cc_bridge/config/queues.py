@@ -10,6 +10,7 @@ from cc_bridge.config.agi import AgiConfig
 from cc_bridge.config.fields import OWNER, OWNER_IN_WORDS, Section, before_midnight, readable
 from cc_bridge.config.surveys import SurveyConfig
 from cc_bridge.reports.render.localization import LANGUAGES, Language
+from cc_bridge.safe_text.printable import printable
 from cc_bridge.surveys.business_hours import BusinessHours, minute_of, weekdays_of
 from cc_bridge.surveys.eligibility import EligibilityRules
 from cc_bridge.surveys.text_patterns import text_like
@@ -33,7 +34,7 @@ def _by_language(title: object) -> object:
 def _one_line(titles: Mapping[Language, str]) -> Mapping[Language, str]:
     """Raise ValueError unless each title is one line of text without surrounding spaces."""
     for title in titles.values():
-        if not 0 < len(title) <= _MAX_TITLE or title != title.strip() or not title.isprintable():
+        if not 0 < len(title) <= _MAX_TITLE or title != title.strip() or title != printable(title):
             raise ValueError(f"must be one line of 1 to {_MAX_TITLE} characters, without spaces at its ends")
     return titles
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cc_bridge.safe_text.printable import printable
+
 __all__ = ["FREEPBX_PORT", "UNKNOWN_USER", "PortHolder", "is_listening", "port_holder"]
 
 # Asterisk's default port for agi://host/. FreePBX 15 to 17 runs its own FastAGI server there.
@@ -115,8 +117,7 @@ def _command(pid: int | None, proc: Path) -> str:
         words = (proc / str(pid) / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return ""
-    text = b" ".join(words).decode("utf-8", "replace").strip()
-    return "".join(character if character.isprintable() else "?" for character in text)
+    return printable(b" ".join(words).decode("utf-8", "replace").strip())
 
 
 def _name(user: int) -> str:

@@ -3,11 +3,10 @@
 Mail programs remove style sheets, scripts and remote pictures. So the styles are in the HTML tags that they
 apply to, and the mail loads nothing. jinja2 escapes every value.
 
-Note: names of queues come from the PBX, and a line break in a header would start another header. So control
-characters in any header value are replaced by spaces.
+Note: names of queues come from the PBX, and a line break in a header would start another header. The texts of
+`Localization` have no line break, since they escape unprintable characters.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -25,10 +24,10 @@ from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.query import Dimension
 from cc_bridge.reports.render.html import as_html, in_words, pages
 from cc_bridge.reports.render.localization import Localization
+from cc_bridge.safe_text.printable import one_line, printable
 
 __all__ = ["MailHeaders", "as_mail", "body", "plain", "subject"]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SEVEN_BIT = SMTP.clone(cte_type="7bit")  # every server accepts 7-bit mail
 _LEFT_TO_RIGHT, _ISOLATE, _END = "\u2066", "\u2068", "\u2069"
 _BETWEEN = " – "  # noqa: RUF001 - typography for readers
@@ -53,9 +52,9 @@ def as_mail(digest: Digest, wording: Localization, owner: str, envelope: MailHea
     """
     file = f"digest-{digest.brief.ask.first.isoformat()}.html"
     mail = EmailMessage(_SEVEN_BIT)
-    mail["From"] = Address(_line(envelope.sender_name), addr_spec=envelope.sender)
+    mail["From"] = Address(one_line(envelope.sender_name), addr_spec=envelope.sender)
     mail["To"] = Address(addr_spec=envelope.address)
-    mail["Subject"] = _line(subject(digest, wording, owner))
+    mail["Subject"] = subject(digest, wording, owner)
     mail["Date"] = format_datetime(datetime.fromtimestamp(envelope.at, UTC))
     mail["Message-ID"] = envelope.message_id
     mail["Auto-Submitted"] = "auto-generated"  # prevents automatic replies
@@ -70,7 +69,7 @@ def subject(digest: Digest, wording: Localization, owner: str) -> str:
     title = wording.text("titles", digest.brief.name)
     ask = digest.brief.ask
     days = _BETWEEN.join(_number(day, wording) for day in _span(wording, ask.first, ask.last))
-    return f"{title}: {days} ({owner or wording.text('page', 'everyone')})"
+    return f"{title}: {days} ({printable(owner) or wording.text('page', 'everyone')})"
 
 
 def body(digest: Digest, wording: Localization, owner: str, file: str) -> str:
@@ -91,10 +90,10 @@ def _said(digest: Digest, wording: Localization, owner: str, file: str) -> dict[
         "title": wording.text("titles", brief.name),
         "span": _span(wording, ask.first, ask.last),
         "before": _span(wording, digest.before_first, digest.before_last),
-        "owner": owner or wording.text("page", "everyone"),
-        "queues": [_line(wording.key(Dimension.QUEUE, queue)) for queue in ask.queues],
+        "owner": printable(owner) or wording.text("page", "everyone"),
+        "queues": [wording.key(Dimension.QUEUE, queue) for queue in ask.queues],
         "unobserved": wording.value(Unit.TIME, brief.unobserved) if brief.unobserved else "",
-        "findings": [_line(wording.sentence(each)) for each in brief.findings or ()],
+        "findings": [wording.sentence(each) for each in brief.findings or ()],
         "tables": [
             in_words(replace(table.with_data(), charts=()), wording) for table in brief.tables if table.rows
         ],
@@ -148,15 +147,10 @@ def _lines(said: dict[str, Any], wording: Localization) -> Iterator[str]:
             *table["rows"],
             *([([said_of("total")], table["total"])] if table["total"] else []),
         ]:
-            yield f"- {isolated(_line(', '.join(keys)))}"
+            yield f"- {isolated(', '.join(keys))}"
             for (label, _formula), (value, details, _weak) in zip(table["columns"], cells, strict=True):
                 yield f"    {label}: {number(f'{value} ({details})' if details else value)}"
     yield ""
     yield from said["notes"]
     yield said_of("attached").format(file=number(said["file"]))
     yield said_of("automatic")
-
-
-def _line(text: str) -> str:
-    """Return a text in one line, without control characters."""
-    return _CONTROL.sub(" ", text).strip()

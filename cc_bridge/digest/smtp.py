@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from cc_bridge.errors import ConfigError, MailError
+from cc_bridge.safe_text.printable import one_line
 
 __all__ = ["MailFailed", "MailOutcome", "MailServer", "Tls", "send", "try_out"]
 
@@ -175,5 +176,4 @@ def _bytes(text: bytes | str) -> bytes:
 
 
 def _readable(reply: bytes) -> str:
-    text = reply.decode("utf-8", "replace")
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:_LONGEST_REPLY]
+    return one_line(reply.decode("utf-8", "replace"))[:_LONGEST_REPLY]

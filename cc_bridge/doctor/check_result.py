@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from cc_bridge.safe_text.printable import printable
+
 __all__ = ["CheckResult", "CheckStatus", "as_json", "as_text", "exit_code", "fail", "ok", "skip", "warn"]
 
 _NAME_WIDTH = 20
-_JOINERS = "\u200c\u200d"  # parts of words in Persian and other scripts
 
 
 class CheckStatus(StrEnum):
@@ -71,12 +72,12 @@ def fail(name: str, seen: str, advice: str) -> CheckResult:
 def as_text(result: CheckResult) -> str:
     """Return a check's result as text: a line with its level, the check's name and the observed state.
 
-    If there is a remedy, an indented second line contains it. Control characters become spaces, because the
-    state may quote other programs: their control characters could start new lines or control the terminal.
+    If there is a remedy, an indented second line contains it. Unprintable characters are escaped, because the
+    state may quote other programs.
     """
-    lines = [f"{result.level:<5} {result.name:<{_NAME_WIDTH}} {_plain(result.seen)}"]
+    lines = [f"{result.level:<5} {result.name:<{_NAME_WIDTH}} {printable(result.seen)}"]
     if result.advice:
-        lines.append(f"{'':<6}{_plain(result.advice)}")
+        lines.append(f"{'':<6}{printable(result.advice)}")
     return "\n".join(lines)
 
 
@@ -92,12 +93,3 @@ def as_json(results: Iterable[CheckResult]) -> dict[str, object]:
 def exit_code(results: Iterable[CheckResult]) -> int:
     """Return the exit code of `cc-bridge doctor`: 2 if a check failed, 1 for a warning, otherwise 0."""
     return max((_EXIT_CODES[each.level] for each in results), default=0)
-
-
-def _plain(text: str) -> str:
-    """Return the text with a space for each unprintable character.
-
-    Two unprintable characters stay: the zero-width joiner and the zero-width non-joiner, which are parts of
-    words in Persian and other scripts.
-    """
-    return "".join(c if c.isprintable() or c in _JOINERS else " " for c in text)

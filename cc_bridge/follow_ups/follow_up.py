@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from unicodedata import category
 
 from cc_bridge.errors import FollowUpError
+from cc_bridge.safe_text.printable import one_line
 
 __all__ = [
     "LONGEST_NAME",
@@ -32,9 +32,6 @@ __all__ = [
 LONGEST_NAME, LONGEST_TEXT = 64, 1000  # characters
 _RATING = re.compile(r"([a-z0-9_]+)=(-?\d+)")
 _SHORT = 8  # characters of an id that are shown; commands also accept a longer prefix
-
-# Characters that change the direction of the following text. The joiners of Persian words are kept.
-_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class FollowUpReason(StrEnum):
@@ -173,13 +170,12 @@ def already_handled(follow_up: FollowUp) -> FollowUpError:
 
 
 def _clean(text: str, what: str, longest: int) -> str:
-    """Return a text in one line without control characters.
+    """Return a text in one line without unprintable characters.
 
     Raise FollowUpError if the result is longer than `longest` characters. `what` names the text in the error
     message, such as `the name`.
     """
-    kept = "".join(" " if category(sign) in ("Cc", "Cs") else sign for sign in text if sign not in _TURNING)
-    line = " ".join(kept.split())
+    line = one_line(text)
     if len(line) > longest:
         raise FollowUpError(f"{what} is longer than {longest} characters")
     return line

@@ -4,7 +4,6 @@
 holds the bytes that Asterisk sent over AMI.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from cc_bridge.errors import UnreadableFile
 from cc_bridge.offline.files import ami_line_ends, uncompressed
 from cc_bridge.queue_names import QueueNames
 from cc_bridge.records import Call, Gap, QueueVisit, Ring, Talk
+from cc_bridge.safe_text.printable import json_text
 
 __all__ = [
     "CallRecord",
@@ -207,7 +207,7 @@ def as_json(record: ReplayedRecord) -> str:
                 "agent": record.agent,
                 "interface": record.interface,
             }
-    return json.dumps(fields, ensure_ascii=False)
+    return json_text(fields)
 
 
 def as_text(record: CallRecord) -> str:

@@ -1,12 +1,12 @@
 """The result of a comparison with queue_log, as a table for people or as JSON for programs."""
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from cc_bridge.queue_log.parse import LineCounts
 from cc_bridge.queue_log.reconcile import Comparison, Difference, DifferenceReason
 from cc_bridge.records import Outcome
+from cc_bridge.safe_text.printable import json_text
 
 __all__ = ["as_json", "as_text", "events_text"]
 
@@ -67,7 +67,7 @@ def as_text(comparison: Comparison, counts: LineCounts) -> Iterator[str]:
 
 def as_json(comparison: Comparison, counts: LineCounts) -> str:
     """Return a comparison and the numbers of lines (`counts`) as a JSON object. Times are ISO 8601 in UTC."""
-    return json.dumps(
+    return json_text(
         {
             "lines": counts.lines,
             "junk_lines": counts.junk,
@@ -81,8 +81,7 @@ def as_json(comparison: Comparison, counts: LineCounts) -> str:
             "explained": dict(comparison.explained),
             "unexplained": len(comparison.unexplained),
             "differences": [_fields(difference) for difference in comparison.differences],
-        },
-        ensure_ascii=False,
+        }
     )
 
 

@@ -9,7 +9,7 @@ the zero-width joiner and non-joiner. Spaces of all widths stay too.
 import json
 from unicodedata import category
 
-__all__ = ["LONGEST_LINE", "json_text", "printable", "printable_lines", "shortened"]
+__all__ = ["LONGEST_LINE", "json_text", "one_line", "printable", "printable_lines", "shortened"]
 
 _JOINERS = "\u200c\u200d"
 
@@ -31,6 +31,11 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """Return a text of several lines; its line breaks stay, and other unprintable characters are escaped."""
     return "\n".join(map(printable, text.replace("\r\n", "\n").split("\n")))
+
+
+def one_line(text: str) -> str:
+    """Return a text in one line: a single blank replaces white space and unprintable characters."""
+    return " ".join("".join(sign if _is_printable(sign) else " " for sign in text).split())
 
 
 def json_text(value: object, indent: int | None = None) -> str:

@@ -4,7 +4,6 @@ If the database does not answer within `_SECONDS`, the response has the status 5
 may contain a caller's number, so only the exception's type is logged.
 """
 
-import json
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,6 +12,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 
+from cc_bridge.safe_text.printable import json_text
 from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.resources import NOT_DONE_YET, LeafResource, fault
 
@@ -53,7 +53,7 @@ class RateLimiter:
 
 def as_bytes(value: object) -> bytes:
     """Return a value as one line of JSON in UTF-8."""
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    return json_text(value).encode("utf-8", "replace") + b"\n"
 
 
 class JsonResource(LeafResource):

@@ -27,6 +27,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from cc_bridge import __version__
+from cc_bridge.safe_text.printable import one_line
 from cc_bridge.webhooks.retry_policy import AT_ONCE, WebhookReply, retry_after
 
 __all__ = ["HttpClient"]
@@ -189,4 +190,4 @@ def _in_words(error: BaseException) -> str:
             says = "TLS: " + ", ".join(str(part[-1]) for part in details if part) or "TLS"
         case _:
             says = f"{type(error).__name__}: {error}"
-    return "".join(c if c.isprintable() else " " for c in says)[:_LONGEST_REASON]
+    return one_line(says)[:_LONGEST_REASON]

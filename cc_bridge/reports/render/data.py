@@ -5,7 +5,6 @@ figure without data is empty in CSV and null in JSON.
 """
 
 import csv
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
@@ -15,12 +14,13 @@ from cc_bridge.reports.calendar import day_of
 from cc_bridge.reports.figures import Cell, Column, KeyKind, Report, ReportRow, ReportTable
 from cc_bridge.reports.query import Dimension, Group
 from cc_bridge.reports.render.localization import Localization, kpi_of
+from cc_bridge.safe_text.printable import json_text
+from cc_bridge.safe_text.spreadsheet import as_cell
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
 __all__ = ["as_csv", "as_json"]
 
 _DECIMALS = 6
-_FORMULAS = tuple("=+-@\t\r")  # first characters with which a spreadsheet treats a cell as a formula
 
 
 def as_csv(table: ReportTable, wording: Localization) -> str:
@@ -41,7 +41,7 @@ def as_csv(table: ReportTable, wording: Localization) -> str:
             for column, cell in zip(table.columns, row.cells, strict=True)
             for value in _values(column, cell)
         )
-        lines.writerow([*(_harmless(key) for key in keys), *cells])
+        lines.writerow([*(as_cell(key) if isinstance(key, str) else key for key in keys), *cells])
     return out.getvalue()
 
 
@@ -75,7 +75,7 @@ def as_json(report: Report, wording: Localization, now: float) -> str:
         ],
         "notes": [wording.text("notes", note) for note in report.notes],
     }
-    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    return json_text(content, 2) + "\n"
 
 
 def _table(table: ReportTable, wording: Localization) -> dict[str, Any]:
@@ -159,12 +159,3 @@ def _number(value: float | None) -> float | None:
     if value is None or isinstance(value, int):
         return value
     return int(value) if value == int(value) else round(value, _DECIMALS)
-
-
-def _harmless(key: str | int) -> str | int:
-    """Return a key that a spreadsheet does not run as a formula.
-
-    A key that starts like a formula, such as with `=`, is returned with an apostrophe before it. Any other
-    key is returned unchanged.
-    """
-    return f"'{key}" if isinstance(key, str) and key.startswith(_FORMULAS) else key

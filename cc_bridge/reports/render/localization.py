@@ -18,6 +18,7 @@ from cc_bridge.queue_names import QueueMap
 from cc_bridge.reports.calendar import Days, day_of, persian
 from cc_bridge.reports.figures import Cell, Column, Highlight, KeyKind, ReportRow
 from cc_bridge.reports.query import Dimension, Group
+from cc_bridge.safe_text.printable import printable
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
 __all__ = [
@@ -183,7 +184,10 @@ class Localization:
     # -- keys and sentences
 
     def key(self, kind: Dimension | KeyKind, key: Group) -> str:
-        """Return a row's key as text for the reader, such as a translated weekday or a formatted date."""
+        """Return a row's key as text for the reader, such as a translated weekday or a formatted date.
+
+        Unprintable characters of a name are escaped.
+        """
         match kind:
             case Dimension.DAY:
                 return self.date(day_of(int(key)))
@@ -194,13 +198,13 @@ class Localization:
             case Dimension.WAIT_BAND:
                 return self._band(int(key))
             case Dimension.QUEUE:
-                return self.titles.get(str(key)) or str(key) or self.text("page", "none")
+                return printable(self.titles.get(str(key), str(key))) or self.text("page", "none")
             case Dimension.STAGE:
                 return self.text("stages", str(key) or "none")
             case KeyKind.WORD:
-                return self.text("words", str(key))
+                return printable(self.text("words", str(key)))
             case _:
-                return str(key) or self.text("page", "none")
+                return printable(str(key)) or self.text("page", "none")
 
     def unit(self, column: Column, row: ReportRow) -> Unit:
         return row.unit or column.unit

@@ -250,7 +250,7 @@ def test_what_is_missing_or_too_long_is_told(move, by, text, says):
 def test_a_hostile_text_becomes_one_line_that_can_be_shown():
     text = "a\x1b[2Jb\r\nc\u202ed\x00\ud800e می‌خواهد"
     assert apply_action(Action.DONE, "sa\nra", text, T) == {
-        "state": FollowUpState.DONE, "closed_by": "sa ra", "closed_at": T, "outcome": "a [2Jb cd e می‌خواهد",
+        "state": FollowUpState.DONE, "closed_by": "sa ra", "closed_at": T, "outcome": "a [2Jb c d e می‌خواهد",
     }  # fmt: skip
 
 
