@@ -42,6 +42,10 @@ class QueueLogLine(NamedTuple):
     event: str
     data: Sequence[str]
 
+    def text(self, index: int) -> str:
+        """Return the text at an index of `data`, 0 or more; empty if the line has fewer fields."""
+        return self.data[index] if index < len(self.data) else ""
+
     def number(self, index: int) -> int | None:
         """Return the integer at an index of `data` (negative: from the end); None if there is no integer."""
         if not -len(self.data) <= index < len(self.data):

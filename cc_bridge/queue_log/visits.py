@@ -258,7 +258,7 @@ class QueueLogVisits:
         if outcome is not Outcome.ANSWERED:
             yield self._named(visit)
             return
-        visit.agent, visit.agent_channel = line.agent, line.data[1] if len(line.data) > 1 else ""
+        visit.agent, visit.agent_channel = line.agent, line.text(1)
         self._talking.setdefault(key, []).append(visit)
 
     def _ended(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
@@ -281,7 +281,7 @@ class QueueLogVisits:
         visit.clock_step = visit.clock_step or (talk is not None and talk < 0)
         visit.talk_seconds = max(0.0, line.at - visit.left_at if talk is None else talk)
         if TRANSFERS.get(line.event) is Transfer.BLIND:
-            visit.target = line.data[0]
+            visit.target = line.text(0)
         yield self._named(visit)
 
     def _under_another_name(self, line: QueueLogLine, talk: int | None) -> LoggedVisit | None:

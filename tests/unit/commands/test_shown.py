@@ -1,4 +1,4 @@
-"""What commands print: no value that a caller, a PBX or a file chose reaches the terminal unescaped."""
+"""Output of all commands: no value that a caller, PBX or file chose reaches the terminal unescaped."""
 
 import ast
 import json

@@ -78,6 +78,15 @@ def test_what_does_not_fit_is_counted_and_left_out(junk):
     assert (counts.lines, counts.junk) == (4, 1)
 
 
+@pytest.mark.parametrize("event", ["BLINDTRANSFER", "ATTENDEDTRANSFER", "TRANSFER", "COMPLETEAGENT"])
+def test_a_line_may_lack_every_field_of_its_event(event):
+    begun = "1795300000|c1|sales|NONE|ENTERQUEUE\n1795300005|c1|sales|Sara|CONNECT\n"
+    (visit,) = visits(f"{begun}1795300065|c1|sales|Sara|{event}\n")
+    _, talked = visit.records("pbx")
+    assert visit.call == "c1"
+    assert talked is None or talked.transfer_target in {None, ""}
+
+
 def test_a_last_line_that_is_still_being_written_is_left_out():
     counts = LineCounts()
     assert len(lines(ANSWERED.removesuffix("0|2\n"), counts)) == 2

@@ -28,7 +28,7 @@ PASSWORD = "s3cret"
         ("sqlite:////var/lib/calls.sqlite?key=s3cret", f"sqlite:////var/lib/calls.sqlite?key={MASK}"),
         ("https://crm.example.com/", "https://crm.example.com/"),
         ("https://crm.example.com:8443/hooks/s3cret?x=s3cret", f"https://crm.example.com:8443/{MASK}"),
-        # A URL with a mistake: nobody knows where the password ends.
+        # A URL with a mistake: it is unclear where the password ends.
         ("postgresql://user:s3@cret@host/name", MASK),
         ("postgresql://user:s3/cret@host/name", MASK),
         ("postgresql://user:s3?cret@host/name", MASK),
