@@ -37,7 +37,7 @@ def prompts(catalogue: Path, out: Path) -> None:
     from cc_bridge.prompt_synthesis import PromptStatus, build
     from cc_bridge.surveys.prompt_catalogue import parse_catalogue
 
-    parsed = parse_catalogue(catalogue.read_text(encoding="utf-8"), str(catalogue))
+    parsed = parse_catalogue(_text(catalogue), str(catalogue))
     total = len(parsed.prompts) * len(parsed.voices)
     with click.progressbar(length=total, label="prompts", file=sys.stderr) as bar:
         done = build(parsed, out, lambda _prompt: bar.update(1))
@@ -47,3 +47,14 @@ def prompts(catalogue: Path, out: Path) -> None:
         raise click.ClickException(
             "the prompts listed as missing have no text in that language; add it to the catalogue"
         )
+
+
+def _text(catalogue: Path) -> str:
+    """Return the text of the catalogue. Raises ClickException if the file cannot be read."""
+    from cc_bridge.errors import UnreadableFile
+    from cc_bridge.safe_text.text_files import read_text
+
+    try:
+        return read_text(catalogue)
+    except UnreadableFile as error:
+        raise click.ClickException(f"{catalogue}: {error}") from error

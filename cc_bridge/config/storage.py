@@ -9,7 +9,7 @@ from pydantic import Field
 
 from cc_bridge.config.fields import Section, readable
 from cc_bridge.errors import ConfigError, how_to_install
-from cc_bridge.safe_text.redaction import is_complete
+from cc_bridge.safe_text.redaction import has_address
 
 __all__ = ["RetentionConfig", "StorageConfig"]
 
@@ -30,10 +30,8 @@ def _check_url(url: str) -> None:
         raise ValueError(f"must start with {_OTHER_NAMES[scheme]}:// instead of {scheme}://")
     if not separator or (database != "sqlite" and database not in _SERVERS):
         raise ValueError(f"must be {_DATABASES}")
-    if database in _SERVERS and not is_complete(url):
-        raise ValueError(
-            f"must be {_DATABASES}; in user name and password write : / ? # @ as %3A %2F %3F %23 %40"
-        )
+    if database in _SERVERS and not has_address(url):
+        raise ValueError(f"must be {_DATABASES}; in the password, write @ as %40")
     if database == "sqlite" and not re.match(r"/{2,}[^/?]", rest):
         # The daemon's current directory is not that of the administrator: under systemd it is /.
         raise ValueError(

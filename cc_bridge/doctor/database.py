@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from cc_bridge.config import StorageConfig
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, warn
 from cc_bridge.errors import StorageError
-from cc_bridge.storage.engine import make_engine
+from cc_bridge.storage.engine import make_engine, shown_url
 from cc_bridge.storage.migrate import current, newest
 from cc_bridge.storage.write_access import try_write
 
@@ -49,7 +49,7 @@ def check(storage: StorageConfig) -> Iterator[CheckResult]:
 
 def _database(storage: StorageConfig, engine: Engine) -> Iterator[CheckResult]:
     """Yield the results for the database: disk space (SQLite only), connection, schema and write access."""
-    where = engine.url.render_as_string(hide_password=True)
+    where = shown_url(engine)
     if not storage.on_server:
         file = Path(str(engine.url.database))
         yield from _folder("database.space", file, _LITTLE_MB)

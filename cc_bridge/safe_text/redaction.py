@@ -6,7 +6,7 @@ in a URL with a mistake. So only those parts are shown that are known to contain
 
 import re
 
-__all__ = ["MASK", "is_complete", "redacted", "redacted_url"]
+__all__ = ["MASK", "has_address", "redacted", "redacted_url"]
 
 MASK = "********"
 
@@ -15,6 +15,9 @@ _URL = re.compile(
     r"(?:(?P<user>[^:/?#@]*)(?P<password>:[^/?#@]*)?@)?"
     r"(?P<address>[^/?#@]*)(?P<path>/[^?#@]*)?(?:\?(?P<query>[^#@]*))?"
 )
+_LOGIN_AND_ADDRESS = re.compile(
+    r"[\w+]+://(?:[^:/]*(?::[^@]*)?@)?(?P<address>[^/?]*)"
+)  # as SQLAlchemy has them
 _CREDENTIALS = re.compile(r"://|:[^@]*@")  # in any text that may be a URL, with or without its scheme
 _USER = re.compile(r"[\w.-]*")
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
@@ -25,13 +28,12 @@ _OPTION = re.compile(r"\w{1,40}")
 _PLAIN_VALUE = re.compile(r"[\w.-]{1,20}")
 
 
-def is_complete(url: str) -> bool:
-    """Return whether a text is a URL whose parts are clear.
+def has_address(url: str) -> bool:
+    """Return whether a text is a URL with a valid address after user and password, if it has them.
 
-    It is not clear where a password ends that has one of the characters `: / ? # @` instead of its code, such
-    as `%40` for `@`.
+    The password ends at the first `@`. If it contains an `@` itself, the rest of it seems to be the address.
     """
-    found = _URL.fullmatch(url)
+    found = _LOGIN_AND_ADDRESS.match(url)
     return found is not None and _ADDRESS.fullmatch(found["address"]) is not None
 
 
@@ -48,7 +50,7 @@ def redacted_url(url: str) -> str:
     except for a few options that never contain a secret.
     """
     found = _URL.fullmatch(url)
-    if found is None or not is_complete(url):
+    if found is None or not _ADDRESS.fullmatch(found["address"]):
         return MASK
     scheme, user, path = found["scheme"], found["user"], found["path"] or ""
     if scheme.lower().startswith("http"):

@@ -14,9 +14,10 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from cc_bridge.errors import StorageError, how_to_install
+from cc_bridge.safe_text.redaction import redacted_url
 from cc_bridge.storage.private_files import create_private
 
-__all__ = ["identity", "make_engine"]
+__all__ = ["identity", "make_engine", "shown_url"]
 
 # Timeouts for a server that does not answer, as arguments of each driver: seconds, tcp_user_timeout in ms.
 # Without them a dead network path blocks the writer for the two hours of TCP's keepalive.
@@ -55,6 +56,11 @@ def make_engine(url: str | URL, connections: int = 5) -> Engine:
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(backend, "")
         raise StorageError(f"the database driver is missing ({error}): {how_to_install(extra)}") from error
+
+
+def shown_url(engine: Engine) -> str:
+    """Return the URL of a database for messages, without the secrets in it."""
+    return redacted_url(engine.url.render_as_string(hide_password=False))
 
 
 def _options(url: URL) -> str:

@@ -37,7 +37,7 @@ from sqlalchemy.exc import DBAPIError
 
 from cc_bridge.errors import StorageError
 from cc_bridge.storage import views
-from cc_bridge.storage.engine import make_engine
+from cc_bridge.storage.engine import make_engine, shown_url
 from cc_bridge.storage.rollups import refresh
 from cc_bridge.storage.schema import planner_hints
 from cc_bridge.storage.schema.tables import metadata
@@ -157,7 +157,7 @@ def _clear_errors(engine: Engine) -> Generator[None]:
     try:
         yield
     except DBAPIError as error:
-        where = engine.url.render_as_string(hide_password=True)
+        where = shown_url(engine)
         raise StorageError(f"{where}: {' '.join(str(error.orig).split())}") from error
 
 
@@ -227,7 +227,7 @@ def _version_of(connection: Connection) -> str | None:
     tables = inspect(connection).get_table_names()
     ours = VERSION_TABLE in tables
     version = connection.scalar(select(_version_table.c.version_num)) if ours else None
-    where = connection.engine.url.render_as_string(hide_password=True)
+    where = shown_url(connection.engine)
     if tables and not ours:
         raise StorageError(f"{where} holds tables of another program ({', '.join(sorted(tables)[:3])}, ...): "
                            "set storage.url to a separate database")  # fmt: skip

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from cc_bridge.safe_text.redaction import MASK, is_complete, redacted, redacted_url
+from cc_bridge.safe_text.redaction import MASK, has_address, redacted, redacted_url
 
 PASSWORD = "s3cret"
 
@@ -62,7 +62,17 @@ def test_a_text_that_is_no_url_is_not_changed(text):
 
 
 @pytest.mark.parametrize(
-    ("url", "clear"), [("postgresql://u:a%40b@h/d", True), ("postgresql://u:a@b@h/d", False)]
+    ("url", "valid"),
+    [
+        ("postgresql://u@h/d", True),
+        ("postgresql://u:a%40b@h:5432/d?x=y@z", True),
+        ("postgresql:///d?host=/run", True),
+        ("postgresql://u:a/b?c#d:e@[::1]:5432/d", True),
+        ("postgresql://u:a@b@h/d", False),
+        ("postgresql://u:a", False),
+        ("postgresql:/u:a@h/d", False),
+        ("u:a@h/d", False),
+    ],
 )
-def test_a_url_is_complete_if_its_parts_are_clear(url, clear):
-    assert is_complete(url) is clear
+def test_the_address_follows_the_password(url, valid):
+    assert has_address(url) is valid

@@ -7,7 +7,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from cc_bridge.errors import StorageError
-from cc_bridge.storage.engine import make_engine
+from cc_bridge.storage.engine import make_engine, shown_url
+from cc_bridge.storage.migrate import current
 
 
 @pytest.fixture
@@ -88,3 +89,15 @@ def test_the_values_of_a_failed_statement_are_not_in_its_error(engine):
     with pytest.raises(OperationalError) as failed, engine.begin() as connection:
         connection.execute(text("INSERT INTO missing VALUES (:number)"), {"number": "+982112345678"})
     assert "+982112345678" not in str(failed.value)
+
+
+def test_no_message_shows_a_secret_of_the_url():
+    url = "postgresql://user:s3%2Fcret@127.0.0.1:1/name?sslpassword=s3cret&connect_timeout=1"
+    engine = make_engine(url)
+    assert shown_url(engine) == (
+        "postgresql://user:********@127.0.0.1:1/name?connect_timeout=1&sslpassword=********"
+    )
+    engine.dispose()
+    with pytest.raises(StorageError) as failed:
+        current(url)
+    assert "cret" not in str(failed.value)
