@@ -53,13 +53,14 @@ class ConfigFile:
         Raises ConfigError with one line for each error.
         """
         content = _content(self._path)
-        if self._path and not any(content.values()):
+        sections = frozenset(name for name, options in content.items() if options)
+        if self._path and not sections:
             raise ConfigError(f"{self._path}: the file has no option: is it empty or cut off?")
-        if self._sections and self._sections.isdisjoint(content):
+        if self._sections and self._sections.isdisjoint(sections):
             lost = ", ".join(sorted(self._sections))
             raise ConfigError(f"{self._path}: the file has lost all of its sections ({lost}): is it cut off?")
         config = _validated(content)
-        self._sections = frozenset(content)
+        self._sections = sections
         return config
 
 

@@ -15,9 +15,8 @@ _URL = re.compile(
     r"(?:(?P<user>[^:/?#@]*)(?P<password>:[^/?#@]*)?@)?"
     r"(?P<address>[^/?#@]*)(?P<path>/[^?#@]*)?(?:\?(?P<query>[^#@]*))?"
 )
-_LOGIN_AND_ADDRESS = re.compile(
-    r"[\w+]+://(?:[^:/]*(?::[^@]*)?@)?(?P<address>[^/?]*)"
-)  # as SQLAlchemy has them
+# The same parts as SQLAlchemy finds.
+_LOGIN_AND_ADDRESS = re.compile(r"[\w+]+://(?:[^:/]*(?::[^@]*)?@)?(?P<address>[^/?]*)")
 _CREDENTIALS = re.compile(r"://|:[^@]*@")  # in any text that may be a URL, with or without its scheme
 _USER = re.compile(r"[\w.-]*")
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")

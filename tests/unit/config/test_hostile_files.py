@@ -37,7 +37,9 @@ def test_without_a_file_the_environment_is_the_configuration(monkeypatch):
     assert CliRunner().invoke(main, ["check"]).exit_code == 0
 
 
-@pytest.mark.parametrize("text", ["", "# all gone\n", '[log]\nlevel = "debug"\n'])
+@pytest.mark.parametrize(
+    "text", ["", "# all gone\n", '[log]\nlevel = "debug"\n', '[ami]\n[log]\nlevel = "debug"\n']
+)
 def test_a_reload_refuses_a_file_that_has_lost_all_of_its_sections(file, text):
     file.write_text(FULL)
     loaded = ConfigFile(file)
