@@ -142,7 +142,7 @@ def started(systemd, tmp_path):
                 environment["WATCHDOG_USEC"] = str(round(watchdog * 1e6))
             log = ending.enter_context((tmp_path / "log").open("wb"))
             config = tmp_path / "cc-bridge.toml"
-            config.touch()
+            config.write_text('[log]\nlevel = "info"\n')
             command = [sys.executable, *arguments, "run", "--config", str(config)]
             main = ending.enter_context(subprocess.Popen(command, env=environment, stderr=log))
             ending.callback(main.kill)
