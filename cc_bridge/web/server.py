@@ -8,11 +8,14 @@ module renders /metrics in the reactor.
 import json
 from collections.abc import Callable, Mapping
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
 from cc_bridge.web.auth import TokenAuth
-from cc_bridge.web.resources import LeafResource, PageSite, TreeResource
+from cc_bridge.web.page_site import HttpLimits, PageSite
+from cc_bridge.web.proxies import TrustedProxies
+from cc_bridge.web.resources import LeafResource, TreeResource
 from cc_bridge.web.static_pages import agent, follow_ups, fonts, wallboard
 from cc_bridge.web.wallboard_stream import EventStream, Json, WallboardEventsResource, WallboardResource
 
@@ -71,6 +74,9 @@ def site(
     access: TokenAuth,
     board: Callable[[], Json],
     stream: EventStream,
+    reactor: IReactorTime | None = None,
+    limits: HttpLimits | None = None,
+    proxies: TrustedProxies | None = None,
     **api: Resource,
 ) -> PageSite:
     """Return the HTTP site of the daemon.
@@ -78,7 +84,9 @@ def site(
     `scrape` makes the page /metrics. `alive` returns the checks of /healthz; a failed one means that the
     process needs a restart. `ready` returns the checks of /readyz; a failed one means that the process cannot
     do its work. `access` protects the wallboard. `board` returns the current wallboard as JSON, and `stream`
-    sends it at each change. `api` are further resources below /api.
+    sends it at each change. `reactor` is the clock of all time limits. `limits` are the limits of connections
+    and requests. `proxies` are the proxies whose X-Forwarded headers are believed. `api` are further
+    resources below /api.
     """
     live = TreeResource(WallboardResource(board, access), events=WallboardEventsResource(stream, access))
     return PageSite(
@@ -92,5 +100,8 @@ def site(
             agent=agent(),
             fonts=fonts(),
             **{"follow-ups": follow_ups()},
-        )
+        ),
+        reactor,
+        limits,
+        proxies,
     )

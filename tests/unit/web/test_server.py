@@ -155,6 +155,14 @@ def test_a_browser_gets_a_cookie_for_the_token_and_needs_it_no_more(daemon_site)
     assert "set-cookie" not in guarded.get("/api/live", Authorization=f"Bearer {TOKEN}").headers
 
 
+def test_behind_a_proxy_with_tls_the_cookie_stays_behind_tls(daemon_site):
+    guarded = daemon_site(host="0.0.0.0", token=TOKEN)
+    path = f"/wallboard?token={TOKEN}"
+    assert "Secure" not in guarded.get(path).headers["set-cookie"]
+    assert "Secure" not in guarded.get(path, X_Forwarded_Proto="http").headers["set-cookie"]
+    assert "Secure" in guarded.get(path, X_Forwarded_Proto="https").headers["set-cookie"]
+
+
 # -- pages
 
 

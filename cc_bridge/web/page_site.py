@@ -1,0 +1,157 @@
+"""The HTTP site: its connections are limited in number, and each turn of the reactor answers one request.
+
+While a request is answered, the reactor does nothing else: callers in a survey wait. So of many requests that
+arrive together, the others wait for later turns, and in each turn the callers are served too.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.logger import Logger
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from cc_bridge.logs import Occasionally
+from cc_bridge.web.connection import HttpConnection, PageRequest
+from cc_bridge.web.proxies import TrustedProxies
+
+__all__ = ["HttpLimits", "PageSite", "Turns"]
+
+_log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """The limits of the HTTP server.
+
+    connections: largest number of open connections
+    request_seconds: time within which a whole request must arrive
+    """
+
+    connections: int = 200
+    request_seconds: float = 10.0
+
+
+class Turns:
+    """The turns of the reactor: in each one, at most one of several waiting callables is called.
+
+    `reactor` is None outside a daemon; there are no turns then, and each callable is called at once.
+    """
+
+    def __init__(self, reactor: IReactorTime | None) -> None:
+        self._reactor = reactor
+        self._waiting: dict[Hashable, Callable[[], None]] = {}
+        self._taken = False
+
+    def take(self, who: Hashable, call: Callable[[], None]) -> None:
+        """Call `call` now if nothing was called in this turn, otherwise in a later turn.
+
+        `who` identifies the callable for `drop`.
+        """
+        if self._taken:
+            self._waiting[who] = call
+            return
+        if self._reactor is not None:
+            self._taken = True
+            self._reactor.callLater(0, self._next)
+        call()
+
+    def drop(self, who: Hashable) -> None:
+        """Do not call the callable of `who` any more, if it still waits."""
+        self._waiting.pop(who, None)
+
+    def _next(self) -> None:
+        self._taken = False
+        if self._waiting:
+            who = next(iter(self._waiting))
+            self.take(who, self._waiting.pop(who))
+
+
+class PageSite(Site):
+    """The HTTP site whose pages are below the resource `root`.
+
+    It writes no request log, because URLs may contain tokens.
+
+    limits: the limits of connections and requests, which may be replaced at any time
+    proxies: the proxies whose X-Forwarded headers are believed
+    refused: number of refused requests and closed connections by reason: busy, body_too_long, malformed,
+        rate_limit, timeout
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        root: Resource,
+        reactor: IReactorTime | None = None,
+        limits: HttpLimits | None = None,
+        proxies: TrustedProxies | None = None,
+    ) -> None:
+        super().__init__(root, PageRequest, reactor=reactor)  # type: ignore[no-untyped-call]
+        self.displayTracebacks = False
+        self.limits = limits or HttpLimits()
+        self.proxies = proxies or TrustedProxies()
+        self.refused: Counter[str] = Counter()
+        self.turns = Turns(reactor)
+        self._connections: dict[HttpConnection, None] = {}  # the one that was served longest ago comes first
+        self._busy_lines = Occasionally(self.reactor.seconds)
+
+    @property
+    def connections(self) -> int:
+        """The number of open connections."""
+        return len(self._connections)
+
+    def protocol(self) -> HttpConnection:  # type: ignore[override]
+        """Return a new connection, which speaks HTTP/1.1."""
+        return HttpConnection()
+
+    def buildProtocol(self, addr: IAddress | None) -> HttpConnection | None:  # type: ignore[override]
+        """Return the protocol of a new connection; None, which closes it, if there are too many.
+
+        Before a new connection is closed, an old one without a request in progress is.
+        """
+        if self.connections >= self.limits.connections and not self._make_room():
+            return None
+        self.timeOut = self.limits.request_seconds
+        connection: HttpConnection = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
+        self._connections[connection] = None
+        return connection
+
+    def moved(self, connection: HttpConnection) -> None:
+        """Note that a request on this connection was answered."""
+        if connection in self._connections:
+            del self._connections[connection]
+            self._connections[connection] = None
+
+    def closed(self, connection: HttpConnection) -> None:
+        """Note that a connection has ended."""
+        self._connections.pop(connection, None)
+
+    def getResourceFor(self, request: Any) -> Resource:  # noqa: N802
+        if request.path == b"/":
+            request.postpath = []
+        resource: Resource = super().getResourceFor(request)  # type: ignore[no-untyped-call]
+        return resource
+
+    def log(self, request: Any) -> None:
+        pass
+
+    def _make_room(self) -> bool:
+        """Close the oldest connection without a request in progress; return whether there is room now."""
+        self.refused["busy"] += 1
+        if times := self._busy_lines.note():
+            _log.warn(
+                "HTTP: all {most} connections are in use; {times} were closed since the last such line, those"
+                " without a request first; see http.max_connections",
+                most=self.limits.connections,
+                times=times,
+            )
+        idle = next((each for each in self._connections if not each.answering), None)
+        if idle is None:
+            return False
+        self.closed(idle)
+        idle.abort()
+        return True
