@@ -147,12 +147,9 @@ class Centre:
             BridgeEntered(begin + 5, BRIDGE, CALLER, "", holding=False),
         )  # fmt: skip
 
-    def starts(self, uniqueid, linkedid=None):
+    def starts(self, uniqueid, linkedid, name="PJSIP/x-00000001"):
         """Let AMI tell of a channel."""
-        started = ChannelStarted(
-            980, uniqueid, linkedid or uniqueid, "c", "s", "", "", "fa", "PJSIP/x-00000001"
-        )
-        self.hear(started)
+        self.hear(ChannelStarted(980, uniqueid, linkedid, "c", "s", "", "", "fa", name))
 
     def talk_and_end(self):
         self.talk()
