@@ -55,7 +55,7 @@ def block_file(path: str, lines: list[str], group: str, read: ReadFile, owner: s
 def _globals(extensions: str) -> str:
     """Return the first line of a section with global variables, for the end of the text of extensions.conf.
 
-    Of two sections [globals], Asterisk reads the first only. A section that extends a missing one is an error.
+    Of two sections [globals], Asterisk reads the first only. Extending a missing section is an error.
     """
     there = re.search(r"^[ \t]*\[globals\]", without_block(extensions), re.MULTILINE)
     return "[globals](+)" if there else "[globals]"
