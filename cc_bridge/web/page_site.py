@@ -101,7 +101,7 @@ class PageSite(Site):
         self.proxies = proxies or TrustedProxies()
         self.refused: Counter[str] = Counter()
         self.turns = Turns(reactor)
-        self._connections: dict[HttpConnection, None] = {}  # the one that was served longest ago comes first
+        self._connections: dict[HttpConnection, str] = {}  # with its peer; served longest ago comes first
         self._busy_lines = Occasionally(self.reactor.seconds)
 
     @property
@@ -114,22 +114,23 @@ class PageSite(Site):
         return HttpConnection()
 
     def buildProtocol(self, addr: IAddress | None) -> HttpConnection | None:  # type: ignore[override]
-        """Return the protocol of a new connection; None, which closes it, if there are too many.
+        """Return the protocol of a new connection from `addr`; None, which closes it, if there are too many.
 
-        Before a new connection is closed, an old one without a request in progress is.
+        Before a new connection is closed, an old one without a request in progress is, or one of a greedier
+        peer.
         """
-        if self.connections >= self.limits.connections and not self._make_room():
+        peer = getattr(addr, "host", "?")
+        if self.connections >= self.limits.connections and not self._make_room(peer):
             return None
         self.timeOut = self.limits.request_seconds
         connection: HttpConnection = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
-        self._connections[connection] = None
+        self._connections[connection] = peer
         return connection
 
     def moved(self, connection: HttpConnection) -> None:
         """Note that a request on this connection was answered."""
         if connection in self._connections:
-            del self._connections[connection]
-            self._connections[connection] = None
+            self._connections[connection] = self._connections.pop(connection)
 
     def closed(self, connection: HttpConnection) -> None:
         """Note that a connection has ended."""
@@ -144,8 +145,8 @@ class PageSite(Site):
     def log(self, request: Any) -> None:
         pass
 
-    def _make_room(self) -> bool:
-        """Close the oldest connection without a request in progress; return whether there is room now."""
+    def _make_room(self, peer: str) -> bool:
+        """Close a connection for a new one of `peer`; return whether there is room now."""
         self.refused["busy"] += 1
         if times := self._busy_lines.note():
             _log.warn(
@@ -154,9 +155,18 @@ class PageSite(Site):
                 most=self.limits.connections,
                 times=times,
             )
-        idle = next((each for each in self._connections if not each.answering), None)
-        if idle is None:
+        victim = next((each for each in self._connections if not each.answering), None)
+        victim = victim or self._of_greedier_peer(peer)
+        if victim is None:
             return False
-        self.closed(idle)
-        idle.abort()
+        self.closed(victim)
+        victim.abort()
         return True
+
+    def _of_greedier_peer(self, peer: str) -> HttpConnection | None:
+        """Return the oldest connection of the peer with the most connections; None if that is `peer`."""
+        counts = Counter(self._connections.values())
+        greediest = max(counts, key=counts.__getitem__, default=peer)
+        if counts[greediest] <= counts[peer] + 1:
+            return None
+        return next(each for each, of in self._connections.items() if of == greediest)

@@ -43,10 +43,11 @@ class LatePage(LeafResource):
 class Peer(Transport):
     """A peer over a transport that holds back what it is to send, as that of a peer that reads nothing."""
 
-    def __init__(self, site, *, reads=True):
-        super().__init__(peerAddress=IPv4Address("TCP", "192.0.2.7", 5))
+    def __init__(self, site, *, reads=True, address="192.0.2.7"):
+        peer = IPv4Address("TCP", address, 5)
+        super().__init__(peerAddress=peer)
         self.reads = reads
-        self.protocol = site.buildProtocol(None)
+        self.protocol = site.buildProtocol(peer)
         self.protocol.makeConnection(self)
 
     def write(self, data):
@@ -115,6 +116,19 @@ def no_errors():
     yield
     globalLogPublisher.removeObserver(observe)
     assert faults == []
+
+
+def test_an_answer_takes_at_most_half_of_the_time(house):
+    house.page.answer = lambda _: house.clock.advance(0.25) or b"slow"
+    one, two = Peer(house.site), Peer(house.site)
+    one.send(GET)
+    two.send(GET)
+    house.turn(3)
+    assert (one.answers, two.answers) == (1, 0)
+    house.clock.advance(0.24)
+    assert two.answers == 0
+    house.clock.advance(0.01)
+    assert two.answers == 1
 
 
 # -- requests that come together
@@ -321,8 +335,24 @@ def test_the_connection_that_waited_longest_makes_room(house):
     new.send(b"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n")
     newer.send(b"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n")
     house.turn(2)
-    assert house.site.buildProtocol(None) is None  # all have a request in progress
+    same_peer = IPv4Address("TCP", "192.0.2.7", 6)
+    assert house.site.buildProtocol(same_peer) is None  # all have a request in progress
     assert house.site.refused == {"busy": 3}
+
+
+def test_a_peer_with_many_connections_makes_room_for_others():
+    house = House(connections=4)
+    modest = Peer(house.site, address="192.0.2.1")
+    greedy = [Peer(house.site, address="192.0.2.66") for _ in range(3)]
+    for peer in [modest, *greedy]:
+        peer.send(b"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    house.turn(4)
+    new = Peer(house.site, address="192.0.2.2")
+    assert [peer.disconnected for peer in [modest, *greedy, new]] == [False, True, False, False, False]
+    new.send(b"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    house.turn()
+    for address in ("192.0.2.66", "192.0.2.1", "192.0.2.2"):
+        assert house.site.buildProtocol(IPv4Address("TCP", address, 5)) is None
 
 
 def test_the_limit_is_logged_once_a_minute():

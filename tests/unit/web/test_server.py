@@ -6,10 +6,11 @@ from hashlib import sha256
 
 import pytest
 from twisted.internet.task import Clock
+from twisted.web.test.requesthelper import DummyRequest
 
 from cc_bridge.web import wallboard_stream
 from cc_bridge.web.auth import TokenAuth, is_loopback
-from cc_bridge.web.server import site
+from cc_bridge.web.server import _MetricsResource, site
 from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Response, sent
 from support.paths import ROOT
@@ -293,6 +294,29 @@ def test_the_language_is_the_one_asked_for_or_what_the_browser_likes_best(
 def test_only_known_colours_come_into_the_page(daemon_site):
     assert b'data-asked="dark"' in daemon_site().get("/wallboard?theme=dark").body
     assert b'data-asked=""' in daemon_site().get("/wallboard?theme=%22onload=alert(1)").body
+
+
+def test_a_page_of_metrics_is_kept_ten_times_as_long_as_it_took():
+    clock, made = Clock(), []
+
+    def scrape(accept):
+        made.append(accept)
+        clock.advance(0.5)
+        return b"page %d\n" % len(made), "text/plain"
+
+    resource = _MetricsResource(scrape, clock.seconds)
+
+    def get(accept=""):
+        request = DummyRequest([b"metrics"])
+        request.requestHeaders.setRawHeaders("accept", [accept])
+        return resource.answer(request)
+
+    assert get() == get() == b"page 1\n"
+    clock.advance(4.9)
+    assert get() == b"page 1\n"
+    clock.advance(0.2)
+    assert get() == b"page 2\n"
+    assert get("application/openmetrics-text") == b"page 3\n"
 
 
 def test_the_json_is_that_of_this_moment(daemon_site):
