@@ -14,7 +14,6 @@ escaped.
 import json
 import os
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
@@ -29,36 +28,14 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
-__all__ = ["Form", "Occasionally", "as_json", "as_text", "set_level", "start_logging"]
+__all__ = ["Form", "as_json", "as_text", "set_level", "start_logging"]
 
 Form = Literal["auto", "text", "json"]
 
-_SECONDS_BETWEEN_LINES = 60.0
 _IDS = ("call_id", "attempt_id", "uniqueid")
 # Priority prefixes: journald removes them from a line and stores them (sd-daemon(3)), so that
 # `journalctl -p warning` works.
 _PRIORITIES = {"debug": "<7>", "info": "<6>", "warn": "<4>", "error": "<3>", "critical": "<2>"}
-
-
-class Occasionally:
-    """A limit of log lines about a fault that a peer can cause at any rate: one line a minute.
-
-    `seconds` returns the time in seconds of a clock that is never set back.
-    """
-
-    def __init__(self, seconds: Callable[[], float]) -> None:
-        self._seconds = seconds
-        self._logged_at: float | None = None
-        self._unlogged = 0
-
-    def note(self) -> int:
-        """Count one occurrence of the fault. Return how many the log line must tell; 0 if no line is due."""
-        now = self._seconds()
-        self._unlogged += 1
-        if self._logged_at is not None and now - self._logged_at < _SECONDS_BETWEEN_LINES:
-            return 0
-        told, self._unlogged, self._logged_at = self._unlogged, 0, now
-        return told
 
 
 def start_logging(level: str, stream: TextIO = sys.stderr, form: Form = "text") -> LogLevelFilterPredicate:

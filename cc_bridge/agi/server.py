@@ -7,9 +7,8 @@ When a call exceeds its time limit or the daemon stops, its AGI connection is cl
 command and all further ones then raise AGIHangup, and the handler can still store its progress. The handler
 is cancelled only if it does not finish within LAST_WORDS_SECONDS.
 
-A connection is a caller once its header has arrived. Asterisk sends the header at once; any other peer may
-open connections and send nothing. These pending connections have a limit of their own, above which the oldest
-one is closed, so that they keep no caller away.
+A connection without a header is no caller yet. These pending connections have a limit of their own, above
+which the oldest one is closed. So peers that send no header keep no caller away.
 """
 
 import hmac
@@ -28,7 +27,7 @@ from twisted.python.failure import Failure
 from cc_bridge.agi.channel import AgiChannel
 from cc_bridge.agi.foreign_requests import ForeignRequests
 from cc_bridge.agi.request import AgiEnvironmentReader, BadAgiEnvironment, Request
-from cc_bridge.logs import Occasionally
+from cc_bridge.web.rate_limit import LogLimiter
 
 __all__ = ["BACKLOG", "AgiLimits", "FastAgiFactory", "Handler"]
 
@@ -99,7 +98,7 @@ class FastAgiFactory(Factory):
         self.stopping = False
         self.calls: set[_FastAgiProtocol] = set()
         self.pending: dict[_FastAgiProtocol, None] = {}  # without a header yet, the oldest first
-        self._lines = {reason: Occasionally(clock.seconds) for reason in _LOGGED}
+        self._lines = {reason: LogLimiter(clock.seconds) for reason in _LOGGED}
 
     @property
     def in_progress(self) -> int:

@@ -226,7 +226,7 @@ class Tracker:
         return self.state.waiting()
 
     def knows_channel(self, uniqueid: str) -> bool:
-        """Return whether an event or a snapshot has told of a channel that is open or ended seconds ago."""
+        """Return whether a channel is known from an event or a snapshot, and is open or ended seconds ago."""
         state = self.state
         return (
             uniqueid in state.channels

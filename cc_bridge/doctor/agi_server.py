@@ -129,7 +129,7 @@ def check_secret(config: Config, sent: str | None) -> Iterator[CheckResult]:
     elif not is_loopback(config.agi.host):
         yield warn(
             _SECRET_NAME,
-            f"no secret: whoever reaches {config.agi.host}:{config.agi.port} can rate agents",
+            f"no secret: a program that reaches {config.agi.host}:{config.agi.port} can rate agents",
             f"set agi.secret_file (openssl rand -hex 32), restart cc-bridge, and {set_it}",
         )
 

@@ -103,7 +103,7 @@ class SurveyCandidate:
     at: float  # UTC seconds since the epoch
     trigger: Trigger = Trigger.QUEUE
     consented: bool | None = None  # None: the caller was not asked for consent
-    attributed: bool = True  # False: the answers are about nobody, because the channel is unknown
+    attributed: bool = True  # False: the answers rate no agent, because the channel is unknown
 
 
 @dataclass(frozen=True, slots=True)

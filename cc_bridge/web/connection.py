@@ -8,18 +8,19 @@ Twisted stores a body of any size in a file before the page is asked. Here a bod
 when its length is known. Nothing on this site reads a form, so no body is parsed.
 """
 
+from collections import Counter
+from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any, AnyStr, Protocol, cast
 
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, parse_qs
 from twisted.web.server import Request
 
-if TYPE_CHECKING:
-    from cc_bridge.web.page_site import PageSite
+from cc_bridge.web.turns import Turns
 
-__all__ = ["MAX_BODY_BYTES", "HttpConnection", "PageRequest"]
+__all__ = ["MAX_BODY_BYTES", "ConnectionOwner", "HttpConnection", "HttpLimits", "PageRequest"]
 
 MAX_BODY_BYTES = 16_384  # longer than the longest body that a page reads
 # Chunks of one byte each would take the decoder long, so the bytes around them are limited too.
@@ -30,6 +31,37 @@ _IDLE_SECONDS = 75.0  # between two requests; Prometheus asks every 15 to 60 s
 _UNREAD_SECONDS = 75.0  # within which a peer must read the last answer
 # A refused peer may still be sending. Closing earlier would make its system discard the answer.
 _LINGER_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """The limits of the HTTP server.
+
+    connections: largest number of open connections
+    request_seconds: time within which a whole request must arrive
+    """
+
+    connections: int = 200
+    request_seconds: float = 10.0
+
+
+class ConnectionOwner(Protocol):
+    """The interface of the site that owns connections.
+
+    turns: the turns in which requests are answered
+    limits: the limits of connections and requests
+    refused: number of refused requests and closed connections by reason
+    """
+
+    turns: Turns
+    limits: HttpLimits
+    refused: Counter[str]
+
+    def moved(self, connection: "HttpConnection") -> None:
+        """Note that a request on this connection was answered."""
+
+    def closed(self, connection: "HttpConnection") -> None:
+        """Note that a connection has ended."""
 
 
 class PageRequest(Request):
@@ -49,6 +81,18 @@ class PageRequest(Request):
         else:
             content.write(data)
 
+    def getHeader(self, key: AnyStr) -> AnyStr | None:  # noqa: N802
+        """Return the last value of a header; None if the request has no such header.
+
+        For a text as `key` the value is a text too, in which U+FFFD replaces what is not UTF-8.
+        """
+        as_text = isinstance(key, str)
+        values = self.requestHeaders.getRawHeaders(cast("Any", key).encode() if as_text else key)
+        if not values:
+            return None
+        value: Any = values[-1]
+        return cast("AnyStr", value.decode("utf-8", "replace") if as_text else value)
+
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
         """Answer the request, whose body has arrived. `path` is the whole URL path, with the query."""
         content: Any = self.content
@@ -65,14 +109,14 @@ class HttpConnection(HTTPChannel):
     answering: a request is being answered, or waits for its turn to be
     """
 
-    site: "PageSite"
+    site: ConnectionOwner
     transport: Any  # a TCP transport; Twisted declares a narrower interface
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.answering = False
         self._refused = False
-        self._between_requests = False
+        self._between_requests = True
         self._chunked_bytes = 0
 
     # -- called by Twisted
@@ -88,7 +132,8 @@ class HttpConnection(HTTPChannel):
             self._between_requests = False
             self.setTimeout(self.site.limits.request_seconds)  # type: ignore[no-untyped-call]
         LineReceiver.dataReceived(self, data)
-        if self.paused and len(self._buffer) > _MAX_WAITING_BYTES:
+        waiting = self.paused and not self.transport.disconnecting
+        if waiting and len(self._buffer) > _MAX_WAITING_BYTES:
             self.transport.pauseProducing()
 
     def rawDataReceived(self, data: bytes) -> None:  # noqa: N802
@@ -112,7 +157,7 @@ class HttpConnection(HTTPChannel):
         return valid
 
     def allHeadersReceived(self) -> None:  # noqa: N802
-        """Refuse a request whose header tells that its body is too long; otherwise read its body."""
+        """Refuse a request whose header announces a body that is too long; otherwise read its body."""
         if self.length is not None and self.length > MAX_BODY_BYTES:
             self.refuse_body()
         else:
@@ -145,7 +190,7 @@ class HttpConnection(HTTPChannel):
             self._read_on()
 
     def resumeProducing(self) -> None:  # noqa: N802
-        """Go on, because the transport has sent all that was written."""
+        """Continue, because the transport has sent all that was written."""
         super().resumeProducing()  # type: ignore[no-untyped-call]
         if self.paused and not self.answering:
             self._read_on()
@@ -199,7 +244,7 @@ class HttpConnection(HTTPChannel):
     # -- inside
 
     def _answer(self) -> None:
-        self.transport.resumeProducing()  # tells of a peer that leaves
+        self.transport.resumeProducing()  # shows when the peer leaves
         super().allContentReceived()  # type: ignore[no-untyped-call]
 
     def _read_on(self) -> None:

@@ -1,12 +1,6 @@
-"""The HTTP site: its connections are limited in number, and its answers take at most half of the time.
-
-While a request is answered, the reactor does nothing else: callers in a survey wait. So of many requests that
-arrive together, one is answered, and the next one after as much time as this answer took.
-"""
+"""The HTTP site: the pages, and the limits of its connections."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -14,65 +8,14 @@ from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from cc_bridge.logs import Occasionally
-from cc_bridge.web.connection import HttpConnection, PageRequest
+from cc_bridge.web.connection import HttpConnection, HttpLimits, PageRequest
 from cc_bridge.web.proxies import TrustedProxies
+from cc_bridge.web.rate_limit import LogLimiter
+from cc_bridge.web.turns import Turns
 
-__all__ = ["HttpLimits", "PageSite", "Turns"]
+__all__ = ["PageSite"]
 
 _log = Logger()
-
-
-@dataclass(frozen=True, slots=True)
-class HttpLimits:
-    """The limits of the HTTP server.
-
-    connections: largest number of open connections
-    request_seconds: time within which a whole request must arrive
-    """
-
-    connections: int = 200
-    request_seconds: float = 10.0
-
-
-class Turns:
-    """The turns of requests: one request is answered at a time, and between two answers is a pause.
-
-    The pause is as long as the answer before it took, at least until the next turn of the reactor. `reactor`
-    is None outside a daemon; there is no pause then, and each request is answered at once.
-    """
-
-    def __init__(self, reactor: IReactorTime | None) -> None:
-        self._reactor = reactor
-        self._waiting: dict[Hashable, Callable[[], None]] = {}
-        self._paused = False
-
-    def take(self, who: Hashable, answer: Callable[[], None]) -> None:
-        """Call `answer` now if nothing else is being answered, otherwise in its turn.
-
-        `who` identifies the request for `drop`.
-        """
-        if self._reactor is None:
-            answer()
-        elif self._paused:
-            self._waiting[who] = answer
-        else:
-            self._paused = True
-            began_at = self._reactor.seconds()
-            try:
-                answer()
-            finally:
-                self._reactor.callLater(max(0.0, self._reactor.seconds() - began_at), self._next)
-
-    def drop(self, who: Hashable) -> None:
-        """Do not answer the request of `who` any more, if it still waits."""
-        self._waiting.pop(who, None)
-
-    def _next(self) -> None:
-        self._paused = False
-        if self._waiting:
-            who = next(iter(self._waiting))
-            self.take(who, self._waiting.pop(who))
 
 
 class PageSite(Site):
@@ -102,7 +45,7 @@ class PageSite(Site):
         self.refused: Counter[str] = Counter()
         self.turns = Turns(reactor)
         self._connections: dict[HttpConnection, str] = {}  # with its peer; served longest ago comes first
-        self._busy_lines = Occasionally(self.reactor.seconds)
+        self._busy_lines = LogLimiter(self.reactor.seconds)
 
     @property
     def connections(self) -> int:

@@ -1,6 +1,6 @@
 """The peer of a request behind a proxy: its address, and whether it speaks TLS with the proxy.
 
-A proxy tells both in the headers X-Forwarded-For and X-Forwarded-Proto. Any peer can send these headers, so
+A proxy sends both in the headers X-Forwarded-For and X-Forwarded-Proto. Any peer can send these headers, so
 only those of a trusted proxy are believed.
 """
 
@@ -44,8 +44,8 @@ class TrustedProxies:
 
 def peer_of(request: Request) -> str:
     """Return the address of the peer that sent a request; `?` if it is unknown."""
-    lines = request.requestHeaders.getRawHeaders("x-forwarded-for") or []
-    return _proxies(request).peer(_other_end(request), ",".join(lines))
+    lines = request.requestHeaders.getRawHeaders(b"x-forwarded-for") or []
+    return _proxies(request).peer(_other_end(request), b",".join(lines).decode("ascii", "replace"))
 
 
 def is_behind_tls(request: Request) -> bool:

@@ -1,14 +1,16 @@
-"""A limit for the rate of requests of each peer. Pure.
+"""Limits for the rate of requests of each peer, and of log lines. Pure.
 
-One limit for all peers would let one peer lock out the others.
+A single limit for all peers would let one peer lock out the others.
 """
 
+from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 from math import ceil
 
-__all__ = ["RateLimiter"]
+__all__ = ["LogLimiter", "RateLimiter"]
 
 _MOST_PEERS = 10_000  # the one that asked longest ago is forgotten first
+_SECONDS_BETWEEN_LINES = 60.0
 _IPV6_SITE_BITS = 64  # one customer of a provider has all addresses with these first bits
 
 
@@ -38,6 +40,27 @@ class RateLimiter:
         if len(self._left) > _MOST_PEERS:
             del self._left[next(iter(self._left))]
         return wait
+
+
+class LogLimiter:
+    """A limit of log lines about a fault that a peer can cause at any rate: one line a minute.
+
+    `seconds` returns the time in seconds of a clock that is never set back.
+    """
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._logged_at: float | None = None
+        self._unlogged = 0
+
+    def note(self) -> int:
+        """Count one occurrence of the fault. Return the number for the log line; 0 if no line is due."""
+        now = self._seconds()
+        self._unlogged += 1
+        if self._logged_at is not None and now - self._logged_at < _SECONDS_BETWEEN_LINES:
+            return 0
+        told, self._unlogged, self._logged_at = self._unlogged, 0, now
+        return told
 
 
 def _site(peer: str) -> str:

@@ -14,7 +14,8 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 
 from cc_bridge.web.auth import TokenAuth
-from cc_bridge.web.page_site import HttpLimits, PageSite
+from cc_bridge.web.connection import HttpLimits
+from cc_bridge.web.page_site import PageSite
 from cc_bridge.web.proxies import TrustedProxies
 from cc_bridge.web.resources import LeafResource, TreeResource
 from cc_bridge.web.static_pages import agent, follow_ups, fonts, wallboard

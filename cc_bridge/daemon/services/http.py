@@ -12,7 +12,7 @@ from cc_bridge.daemon.services.health import Health
 from cc_bridge.daemon.services.listening_service import ListeningService
 from cc_bridge.daemon.services.wallboard_publisher import WallboardPublisher
 from cc_bridge.web.auth import TokenAuth
-from cc_bridge.web.page_site import HttpLimits
+from cc_bridge.web.connection import HttpLimits
 from cc_bridge.web.proxies import TrustedProxies
 from cc_bridge.web.server import Scrape, site
 

@@ -1,13 +1,13 @@
 """The talks that a survey rates: observed over AMI, or described by the dialplan.
 
 The dialplan may request the survey before the AMI event that ends the talk has arrived, because Asterisk (up
-to 22.10) can hold events back until it sends something else. So the daemon sends a ping, which makes Asterisk
-send these events, and the decision waits for the event. If the wait is long, the caller hears a prompt. If no
-event arrives, the survey rates the agent named in the dialplan's argument, and the survey's record says so.
+to 22.10) can hold events back. So the daemon sends a ping, which makes Asterisk send these events. The
+decision waits for them, and a caller who waits long hears a prompt. If no event arrives, the survey rates the
+agent named in the dialplan's argument, and the survey's record says so.
 
-Any program that reaches the FastAGI port can request a survey. While calls are observed, Asterisk has told of
-each channel that it has. So the answers on a channel of which it never told are about nobody, and a talk that
-still goes on is not rated: its caller cannot be in a survey.
+Any program that reaches the FastAGI port can request a survey. So while calls are observed, answers on a
+channel that Asterisk never announced rate no agent. A talk in progress is not rated, because its caller
+cannot be in a survey.
 """
 
 import math
@@ -25,9 +25,9 @@ from cc_bridge.agi.request import Request
 from cc_bridge.agi.script_arguments import ScriptArguments
 from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.logs import Occasionally
 from cc_bridge.records import AttributedBy, EndedBy
 from cc_bridge.surveys.attribution import Attribution, Segment
+from cc_bridge.web.rate_limit import LogLimiter
 
 __all__ = ["CONSULTATION", "STILL_TALKING", "Link", "RatedTalks", "RatedTalksFinder", "segments_of"]
 
@@ -80,10 +80,10 @@ class RatedTalksFinder:
         self._tracker = tracker
         self._link = link
         self._clock = clock
-        self._unknown_lines = Occasionally(clock.seconds)
+        self._unknown_lines = LogLimiter(clock.seconds)
 
     async def is_announced(self, uniqueid: str) -> bool:
-        """Return whether Asterisk has told of a channel; True as well while calls are not observed.
+        """Return whether Asterisk has announced a channel; True as well while calls are not observed.
 
         An event about the channel may be on its way, so the method waits up to 1.2 s for it.
         """
@@ -112,8 +112,8 @@ class RatedTalksFinder:
         0.6 s for an observed talk that has ended. If there is none by then, `play_prompt` is called and plays
         a prompt to the caller. If Asterisk does not answer the ping, the agent in the dialplan's arguments is
         preferred to the observed agent. Return None if neither source names an agent, and STILL_TALKING if
-        the observed talk has not ended. If Asterisk never told of the channel, the result names no agent and
-        no queue.
+        the observed talk has not ended. If Asterisk never announced the channel, the result names no agent
+        and no queue.
         """
         current = await self._has_caught_up()
         if self._link.up:
@@ -128,7 +128,7 @@ class RatedTalksFinder:
             await play_prompt()
             current = current or await self._has_caught_up()
         if self._link.up and not self._tracker.knows_channel(request.uniqueid):
-            return self._about_nobody(request) if arguments.interface else None
+            return self._without_agent(request) if arguments.interface else None
         call_id = await channel.get_full_variable("${CHANNEL(linkedid)}")
         talked = self._observed(request.uniqueid, call_id)
         if talked is not None and (current or not arguments.interface):
@@ -143,8 +143,8 @@ class RatedTalksFinder:
         attribution = Attribution(call_id, [segment], AttributedBy.CHANNEL)
         return RatedTalks(attribution, math.inf, EndedBy.AGENT, request.uniqueid)
 
-    def _about_nobody(self, request: Request) -> RatedTalks:
-        """Return the talks for a channel of which Asterisk never told: one about no agent and no queue."""
+    def _without_agent(self, request: Request) -> RatedTalks:
+        """Return the talks for a channel that Asterisk never announced: one with no agent and no queue."""
         self._log_unknown()
         attribution = Attribution("", [Segment("", "", "")], AttributedBy.UNKNOWN_CHANNEL)
         return RatedTalks(attribution, math.inf, EndedBy.AGENT, request.uniqueid)
@@ -153,9 +153,9 @@ class RatedTalksFinder:
         """Log once a minute that surveys were requested on unknown channels."""
         if times := self._unknown_lines.note():
             _log.warn(
-                "{times} surveys were requested on a channel of which Asterisk never told; their answers are"
-                " stored about nobody: does a program other than Asterisk reach agi.port (set agi.secret), or"
-                " does the manager user not receive the event Newchannel?",
+                "{times} surveys were requested on a channel that Asterisk never announced; their answers are"
+                " stored without an agent: does a program other than Asterisk reach agi.port (set"
+                " agi.secret), or does the manager user not receive the event Newchannel?",
                 times=times,
             )
 

@@ -142,7 +142,7 @@ class SurveyInvitations(DaemonService):
         """Remember whether the caller on this channel consented to a survey.
 
         Callers are asked for their consent before they enter the queue. While calls are observed, an answer
-        on a channel of which Asterisk never told is ignored.
+        on a channel that Asterisk never announced is ignored.
         """
         if self._link.up and not self._tracker.knows_channel(uniqueid):
             return
@@ -181,15 +181,15 @@ class SurveyInvitations(DaemonService):
             request, channel, arguments, lambda: self._play(MOMENT, request.language, request, channel)
         )
         if talked is CONSULTATION or talked is STILL_TALKING:
-            # There is no caller to ask: an agent asks a colleague, or the caller is still talking.
+            # An agent asks a colleague, or the caller is still talking.
             return NotAskedReason.NOT_ELIGIBLE
         if talked is not None and talked.attribution.call_id:
             self._requested(talked.attribution.call_id)
-        nobody = talked is not None and talked.attribution.by is AttributedBy.UNKNOWN_CHANNEL
-        queue = talked.attribution.last.queue if talked and not nobody else arguments.queue
+        unknown = talked is not None and talked.attribution.by is AttributedBy.UNKNOWN_CHANNEL
+        queue = talked.attribution.last.queue if talked and not unknown else arguments.queue
         uniqueid, number, language = request.uniqueid, request.caller_id, request.language
-        if nobody:
-            number = ""  # whoever requested the survey may have invented it
+        if unknown:
+            number = ""  # the program that requested the survey may have invented it
         if talked and talked.uniqueid != uniqueid:
             # The survey was reached by a transfer on another channel, with the agent's number and language.
             await deferLater(self._clock, _OTHER_CHANNEL_SECONDS)

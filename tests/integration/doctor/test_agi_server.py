@@ -148,7 +148,13 @@ def test_the_doctor_knows_the_secret():
         ("0123456789abcdef", "127.0.0.1", "", CheckStatus.FAIL, "not set, but agi.secret is"),
         ("0123456789abcdef", "127.0.0.1", None, CheckStatus.SKIP, "not visible"),
         ("", "127.0.0.1", "0123456789abcdef", CheckStatus.WARN, "set, but agi.secret is not"),
-        ("", "10.0.0.8", "", CheckStatus.WARN, "no secret: whoever reaches 10.0.0.8:14573 can rate agents"),
+        (
+            "",
+            "10.0.0.8",
+            "",
+            CheckStatus.WARN,
+            "no secret: a program that reaches 10.0.0.8:14573",
+        ),
         ("", "10.0.0.8", None, CheckStatus.WARN, "no secret"),
     ],
 )

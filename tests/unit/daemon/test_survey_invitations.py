@@ -148,7 +148,7 @@ class Centre:
         )  # fmt: skip
 
     def starts(self, uniqueid, linkedid, name="PJSIP/x-00000001"):
-        """Let AMI tell of a channel."""
+        """Let AMI announce a channel."""
         self.hear(ChannelStarted(980, uniqueid, linkedid, "c", "s", "", "", "fa", name))
 
     def talk_and_end(self):
@@ -326,13 +326,13 @@ def test_who_answers_our_call_is_greeted_in_the_language_of_the_call_it_is_about
     assert centre.comes(args=("callback", "", "", "7.7")) is NotAskedReason.NO_AGENT
 
 
-def test_a_channel_of_which_asterisk_never_told_is_about_nobody(centre, logged):
+def test_a_channel_that_asterisk_never_announced_rates_no_agent(centre, logged):
     channel = Channel(linkedid="99.1")
     invitation = centre.comes(channel)
     assert channel.played == ["cc_bridge/moment"]
     assert invitation.attribution.last == Segment("", "", "")
     assert (invitation.attribution.by, invitation.attribution.call_id) == (AttributedBy.UNKNOWN_CHANNEL, "")
-    assert invitation.caller_key == ""  # its number may be invented: it opts nobody out, and nobody is called
+    assert invitation.caller_key == ""  # its number may be invented
     (entry,) = centre.funnel
     assert (entry.stage, entry.call_id, entry.queue, entry.agent, entry.interface) == (
         "invited",
@@ -342,7 +342,7 @@ def test_a_channel_of_which_asterisk_never_told_is_about_nobody(centre, logged):
         "",
     )
     assert sum("agi.secret" in formatEvent(line) for line in logged) == 1
-    # What it has done keeps no caller away who comes on a real channel of this name.
+    # A caller who comes on a real channel of this name is still asked.
     centre.talk_and_end()
     assert centre.comes().attribution.last.agent == "Alice"
 
@@ -360,7 +360,7 @@ def test_a_stranger_cannot_name_the_call_of_another(centre):
     assert centre.comes().attribution.last.agent == "Alice"
 
 
-def test_a_channel_that_is_told_of_late_is_known(centre):
+def test_a_channel_that_is_announced_late_is_known(centre):
     channel = Channel()
     channel.while_playing = lambda: centre.starts(CALLER, CALLER)
     invitation = centre.comes(channel)

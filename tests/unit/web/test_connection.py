@@ -5,8 +5,8 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
-from cc_bridge.web.connection import MAX_BODY_BYTES
-from cc_bridge.web.page_site import HttpLimits, PageSite
+from cc_bridge.web.connection import MAX_BODY_BYTES, HttpLimits
+from cc_bridge.web.page_site import PageSite
 from cc_bridge.web.resources import NOT_DONE_YET, LeafResource, TreeResource
 from support.http_client import Response, Transport
 
@@ -258,6 +258,15 @@ def test_a_length_that_is_none_is_a_bad_request(house, length):
     peer.send(post(length=length))
     assert peer.value().startswith(b"HTTP/1.1 400 ")
     assert house.site.refused == {"malformed": 1}
+
+
+def test_a_header_may_be_no_text(house):
+    peer = Peer(house.site)
+    read = []
+    house.page.answer = lambda request: read.append([request.getHeader("x"), request.getHeader(b"x")]) or b""
+    peer.send(GET.replace(b"\r\n\r\n", b"\r\nX: a\xff\r\n\r\n"))
+    assert peer.value().startswith(b"HTTP/1.1 200 ")
+    assert read == [["a\ufffd", b"a\xff"]]
 
 
 # -- time
