@@ -483,6 +483,7 @@ def test_a_channel_that_asterisk_ends_at_once_does_not_use_up_the_callers_survey
 
     centre.talk()
     centre.agent_leaves()
+    centre.starts("200.9", CALLER, "Local/602@c-1;2")
     half = Request("survey", "200.9", "Local/602@c;2", "fa", "", "s", "c", ("dial", "", "PJSIP/alice"), {})
     result = []
     ensureDeferred(centre.asking.invite(half, HungUp())).addBoth(result.append)
