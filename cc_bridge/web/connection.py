@@ -27,6 +27,7 @@ MAX_BODY_BYTES = 16_384  # longer than the longest body that a page reads
 _MAX_CHUNKED_BYTES = 2 * MAX_BODY_BYTES
 _MAX_WAITING_BYTES = 16_384  # of requests that arrive while another one is answered
 _MOST_DIGITS = 15  # of a Content-Length; Python refuses to read thousands of digits
+_LONGEST_NAME = 64  # of a header; Twisted never forgets the first 10,000 different names
 _IDLE_SECONDS = 75.0  # between two requests; Prometheus asks every 15 to 60 s
 _UNREAD_SECONDS = 75.0  # within which a peer must read the last answer
 # A refused peer may still be sending. Closing earlier would make its system discard the answer.
@@ -150,7 +151,8 @@ class HttpConnection(HTTPChannel):
     def headerReceived(self, line: bytes) -> bool:  # noqa: N802
         """Read one line of the header; return whether it is valid."""
         name, _, value = line.partition(b":")
-        if name.lower() == b"content-length" and len(value.strip()) > _MOST_DIGITS:
+        endless = name.lower() == b"content-length" and len(value.strip()) > _MOST_DIGITS
+        if endless or len(name) > _LONGEST_NAME:
             self._respondToBadRequestAndDisconnect()
             return False
         valid: bool = super().headerReceived(line)  # type: ignore[no-untyped-call]

@@ -269,6 +269,15 @@ def test_a_header_may_be_no_text(house):
     assert read == [["a\ufffd", b"a\xff"]]
 
 
+def test_a_header_with_a_long_name_is_a_bad_request(house):
+    """Twisted keeps the names of headers: long ones would fill the memory."""
+    for length, code in ((64, b"200"), (65, b"400")):
+        peer = Peer(house.site)
+        peer.send(GET.replace(b"Host", b"x" * length))
+        house.turn()
+        assert peer.value().startswith(b"HTTP/1.1 " + code)
+
+
 # -- time
 
 
