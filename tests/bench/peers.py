@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import random
 import re
@@ -51,6 +52,7 @@ agi_arg_2: q1
 agi_arg_3: PJSIP/1001
 
 """
+_NUMBERS = itertools.count()  # of the callers: each calls once
 _LISTENED_TO = ("GET DATA", "STREAM FILE", "WAIT FOR DIGIT")
 
 
@@ -65,7 +67,6 @@ class Callers:
         self.latencies: list[float] = []
         self.finished = 0
         self._port = port
-        self._number = 0
         self._chance = random.Random(1)
 
     async def call(self, until: float) -> None:
@@ -78,10 +79,10 @@ class Callers:
                 await self._survey()
 
     async def _survey(self) -> None:
-        self._number += 1
+        number = next(_NUMBERS)
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         sent_at = time.perf_counter()
-        writer.write(_HEAD.format(number=self._number).encode())
+        writer.write(_HEAD.format(number=number).encode())
         commands = 0
         while line := (await reader.readline()).decode():
             self.latencies.append((time.perf_counter() - sent_at) * 1000)
