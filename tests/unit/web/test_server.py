@@ -392,6 +392,16 @@ def test_too_many_are_told_to_come_later(daemon_site):
     assert here.get("/api/live/events").code == 200
 
 
+def test_a_peer_with_many_streams_makes_room_for_others(daemon_site):
+    here = daemon_site(most=3)
+    greedy = [here.listen(X_Forwarded_For="192.0.2.66") for _ in range(3)]
+    here.listen(X_Forwarded_For="192.0.2.1")
+    assert [each.disconnected for each in greedy] == [True, False, False]
+    for address in ("192.0.2.66", "192.0.2.1", "192.0.2.2"):
+        full = here.get("/api/live/events", X_Forwarded_For=address)
+        assert full.code == (200 if address == "192.0.2.2" else 503)
+
+
 def test_who_reads_slowly_gets_the_newest_board_only(daemon_site):
     here = daemon_site()
     slow, quick = here.listen(), here.listen()
