@@ -15,7 +15,7 @@ class Turns:
     """The turns of requests: one request is answered at a time, and between two answers is a pause.
 
     The pause is as long as the answer before it took, at least until the next turn of the reactor. `reactor`
-    is None outside a daemon; there is no pause then, and each request is answered at once.
+    is None outside a daemon; there is no pause then, and each request is answered immediately.
     """
 
     def __init__(self, reactor: IReactorTime | None) -> None:
