@@ -48,7 +48,7 @@ def ask(host: str, port: int, secret: str = "") -> AgiAnswer:
     nonce = token_hex(16)
     head = {
         "network": "yes",
-        "network_script": f"doctor?secret={secret}",
+        "network_script": f"doctor?secret={secret}" if secret else "doctor",
         "request": f"agi://{host}:{port}/doctor",
         "channel": "cc-bridge-doctor",
         "uniqueid": "cc-bridge-doctor",
