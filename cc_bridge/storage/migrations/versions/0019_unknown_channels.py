@@ -7,8 +7,8 @@ from alembic import op
 
 from cc_bridge.storage.schema.column_types import CleanText
 
-revision = "0017"
-down_revision = "0016"
+revision = "0019"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
