@@ -145,6 +145,7 @@ class AttributedBy(StrEnum):
 
     EVENTS = "events"  # the AMI events of the talk
     CHANNEL = "channel"  # the dialplan's arguments, if no events were received; they can be wrong
+    UNKNOWN_CHANNEL = "unknown_channel"  # none: AMI never announced the channel, so no agent is rated
 
 
 class GapReason(StrEnum):

@@ -6,11 +6,15 @@ meantime. Every error here therefore closes the connection, so that the dialplan
 When a call exceeds its time limit or the daemon stops, its AGI connection is closed first. The running
 command and all further ones then raise AGIHangup, and the handler can still store its progress. The handler
 is cancelled only if it does not finish within LAST_WORDS_SECONDS.
+
+A connection without a header is no caller yet. These pending connections have a limit of their own, above
+which the oldest one is closed. So peers that send no header keep no caller away.
 """
 
+import hmac
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from asterisk.agi import AGIHangup
@@ -23,6 +27,7 @@ from twisted.python.failure import Failure
 from cc_bridge.agi.channel import AgiChannel
 from cc_bridge.agi.foreign_requests import ForeignRequests
 from cc_bridge.agi.request import AgiEnvironmentReader, BadAgiEnvironment, Request
+from cc_bridge.web.rate_limit import LogLimiter
 
 __all__ = ["BACKLOG", "AgiLimits", "FastAgiFactory", "Handler"]
 
@@ -31,6 +36,17 @@ _log = Logger()
 Handler = Callable[[Request, AgiChannel], Coroutine[Any, Any, None]]
 
 BACKLOG = 1024  # connections to be accepted; with Twisted's 50, some of 1,000 a second waited a second
+# Rejections that a peer can cause at any rate, with their log lines.
+_LOGGED = {
+    "pending_limit": "FastAGI: {times} connections were closed before their header arrived, because"
+    " agi.max_pending_connections is reached; the last peer is {peer}: does a program other than Asterisk"
+    " reach agi.port?",
+    "wrong_secret": "FastAGI: {times} requests without the secret of agi.secret were rejected, the last from"
+    " {peer}: set CCB_AGI_SECRET in the dialplan's global variables; calls continue without their script",
+    "invalid_header": "FastAGI: {times} connections with an invalid header were rejected and closed, the last"
+    " from {peer}: {why}; its call continues in the dialplan",
+}
+
 LAST_WORDS_SECONDS = 15.0  # from the close of the connection to the cancellation: two stores of 5 s fit
 
 
@@ -39,14 +55,18 @@ class AgiLimits:
     """The limits of the FastAGI server. A survey takes 20 to 40 s; a request header has 25 lines and 1 KB.
 
     callers: largest number of simultaneous calls
+    pending: largest number of connections whose header has not arrived yet
     call_seconds: longest duration of a call in a script
+    secret: the secret that each request must have; empty: none
     """
 
     callers: int = 100
+    pending: int = 1000
     call_seconds: float = 90.0
     max_header_lines: int = 100
     max_header_bytes: int = 16384
     header_timeout_seconds: float = 5.0
+    secret: str = field(default="", repr=False)
 
 
 class FastAgiFactory(Factory):
@@ -70,21 +90,39 @@ class FastAgiFactory(Factory):
         self.clock = clock
         self.scripts = scripts
         self.accepted = 0  # calls passed to the handler
-        self.refused: Counter[str] = Counter()  # by reason: busy, invalid_header, header_timeout, stopping
+        # By reason: busy, invalid_header, header_timeout, pending_limit, stopping, wrong_secret.
+        self.refused: Counter[str] = Counter()
         self.foreign = ForeignRequests(clock.seconds)
         self.failed = 0  # calls whose handler raised
         self.terminated: Counter[str] = Counter()  # by reason: time_limit, shutdown
         self.stopping = False
         self.calls: set[_FastAgiProtocol] = set()
+        self.pending: dict[_FastAgiProtocol, None] = {}  # without a header yet, the oldest first
+        self._lines = {reason: LogLimiter(clock.seconds) for reason in _LOGGED}
 
     @property
     def in_progress(self) -> int:
-        """The number of connections in progress."""
+        """The number of callers in progress."""
         return len(self.calls)
 
     def buildProtocol(self, addr: IAddress | None) -> "_FastAgiProtocol":  # noqa: ARG002 (Twisted passes it)
         """Return the protocol of a new connection."""
         return _FastAgiProtocol(self)
+
+    def add_pending(self, connection: "_FastAgiProtocol") -> None:
+        """Add a connection whose header is still to come; close the oldest ones above the limit."""
+        self.pending[connection] = None
+        while len(self.pending) > self.limits.pending:
+            next(iter(self.pending)).refuse("pending_limit")
+
+    def note_refused(self, reason: str, peer: str, why: str = "") -> None:
+        """Count a rejected connection by its reason, and log it, for some reasons once a minute.
+
+        `peer` is the address of the connection's other end. `why` is the fault of an invalid header.
+        """
+        self.refused[reason] += 1
+        if reason in _LOGGED and (times := self._lines[reason].note()):
+            _log.warn(_LOGGED[reason], peer=peer, times=times, why=why)
 
     async def stop(self, seconds: float) -> None:
         """Accept no new callers, let the running calls finish within `seconds`, then end them.
@@ -93,6 +131,8 @@ class FastAgiFactory(Factory):
         must be closed only after it returns, because handlers still store records.
         """
         self.stopping = True
+        for connection in list(self.pending):
+            connection.refuse("stopping")
         calls = list(self.calls)
         timers = [self.clock.callLater(seconds, call.terminate, "shutdown") for call in calls]
         await DeferredList([call.over for call in calls])
@@ -120,20 +160,15 @@ class _FastAgiProtocol(Protocol):
     def connectionMade(self) -> None:
         """Start to read the head (Asterisk's header lines), with a timeout.
 
-        Reject the connection if the daemon is stopping, or if the largest number of simultaneous calls is
-        reached.
+        Reject the connection if the daemon is stopping.
         """
         limits, factory = self._factory.limits, self._factory
         if factory.stopping:
-            self._refuse("stopping")
-        elif factory.in_progress >= limits.callers:
-            self._refuse("busy")
-        else:
-            factory.calls.add(self)
-            self._head = AgiEnvironmentReader(limits.max_header_lines, limits.max_header_bytes)
-            self._timer = factory.clock.callLater(
-                limits.header_timeout_seconds, self._refuse, "header_timeout"
-            )
+            self.refuse("stopping")
+            return
+        self._head = AgiEnvironmentReader(limits.max_header_lines, limits.max_header_bytes)
+        self._timer = factory.clock.callLater(limits.header_timeout_seconds, self.refuse, "header_timeout")
+        factory.add_pending(self)
 
     def dataReceived(self, data: bytes) -> None:
         """Pass bytes to the channel, or to the parser of the header lines before the channel exists."""
@@ -145,10 +180,7 @@ class _FastAgiProtocol(Protocol):
         try:
             head = self._head.feed(data)
         except BadAgiEnvironment as error:
-            _log.warn(
-                "AGI connection rejected and closed: {error}; its call continues in the dialplan", error=error
-            )
-            self._refuse("invalid_header")
+            self.refuse("invalid_header", str(error))
             return
         if head is not None:
             self._begin(*head)
@@ -165,28 +197,47 @@ class _FastAgiProtocol(Protocol):
         if self.over.called:
             return
         if self._channel is None:
-            self._refuse("stopping")
+            self.refuse("stopping")
             return
         self._factory.terminated[because] += 1
         self._start_timer(LAST_WORDS_SECONDS, self._give_up)
         self._channel.close(because)
+
+    def refuse(self, reason: str, why: str = "") -> None:
+        """Count a rejected connection by its reason, and close it.
+
+        `why` is the fault of an invalid header.
+        """
+        self._factory.note_refused(reason, self._peer(), why)
+        self._end()
 
     # -- inside
 
     def _begin(self, request: Request, rest: bytes) -> None:
         """Start the handler of a request. `rest` holds the bytes that arrived after the header lines.
 
-        Reject the request if the daemon is stopping, or if cc_bridge has no script of the requested name.
+        Reject the request if the daemon is stopping, if cc_bridge has no script of the requested name, if the
+        secret is wrong, or if the largest number of simultaneous calls is reached.
         """
-        if self._factory.stopping:
-            self._refuse("stopping")
+        factory = self._factory
+        if factory.stopping:
+            self.refuse("stopping")
             return
-        if request.script not in self._factory.scripts:
-            self._factory.foreign.note(request.script, getattr(self.transport.getPeer(), "host", "?"))
+        if request.script not in factory.scripts:
+            factory.foreign.note(request.script, self._peer())
             self._end()
             return
-        self._factory.accepted += 1
-        self._start_timer(self._factory.limits.call_seconds, self.terminate, "time_limit")
+        secret = factory.limits.secret
+        if secret and not hmac.compare_digest(request.secret.encode(), secret.encode()):
+            self.refuse("wrong_secret")
+            return
+        if factory.in_progress >= factory.limits.callers:
+            self.refuse("busy")
+            return
+        factory.pending.pop(self, None)
+        factory.calls.add(self)
+        factory.accepted += 1
+        self._start_timer(factory.limits.call_seconds, self.terminate, "time_limit")
         self._head = None
         self._channel = AgiChannel(self.transport, self._factory.clock)
         self._handling = Deferred.fromCoroutine(self._factory.handler(request, self._channel))
@@ -212,10 +263,8 @@ class _FastAgiProtocol(Protocol):
         if self._handling is not None:
             self._handling.cancel()
 
-    def _refuse(self, reason: str) -> None:
-        """Count a rejected connection by its reason, and close it."""
-        self._factory.refused[reason] += 1
-        self._end()
+    def _peer(self) -> str:
+        return getattr(self.transport.getPeer(), "host", "?")
 
     def _start_timer(self, seconds: float, then: Callable[..., None], *arguments: str) -> None:
         """Call `then` with `arguments` after `seconds`.
@@ -236,6 +285,7 @@ class _FastAgiProtocol(Protocol):
         self._stop_timer()
         self._head = None
         self._factory.calls.discard(self)
+        self._factory.pending.pop(self, None)
         self.transport.loseConnection()
         if not self.over.called:
             self.over.callback(None)

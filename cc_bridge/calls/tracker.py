@@ -225,6 +225,15 @@ class Tracker:
         """Return the visits whose caller is waiting now."""
         return self.state.waiting()
 
+    def knows_channel(self, uniqueid: str) -> bool:
+        """Return whether a channel is known from an event or a snapshot, and is open or ended seconds ago."""
+        state = self.state
+        return (
+            uniqueid in state.channels
+            or self.calls.of(uniqueid) is not None
+            or self.talks.memory.last(uniqueid) is not None
+        )
+
     def call_rated_on(self, uniqueid: str, linkedid: str = "") -> str | None:
         """Return the id of the call that a survey on a channel rates.
 

@@ -37,6 +37,7 @@ def secret_faults(config: Config) -> list[str]:
         lambda: _required(config.ami.password(), "ami"),
         config.callers.caller_keys,
         config.http.access_token,
+        config.agi.request_secret,
         lambda: check_digest(config),
         *(webhook.keys for webhook in config.webhooks),
     ]

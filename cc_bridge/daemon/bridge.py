@@ -169,6 +169,7 @@ class Bridge(SequentialServices):
             pipeline.forwarder,
             deliveries,
             digests,
+            self.http.site,
         )
         jobs = MultiService()
         for job in (

@@ -20,6 +20,7 @@ from twisted.logger import Logger
 
 from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge
+from cc_bridge.daemon.open_files import raise_limit
 from cc_bridge.daemon.port_holder import port_holder
 from cc_bridge.daemon.sd_notify import SdNotify
 from cc_bridge.errors import CcBridgeError, ConfigError
@@ -44,6 +45,7 @@ def start(config: Config) -> Bridge:
     Raises ConfigError for an invalid configuration or a port in use, SurveyError for a faulty survey file,
     and StorageError for a database or journal that cannot be opened.
     """
+    raise_limit(config)
     bridge = Bridge(config, reactor, *_state_of_earlier_daemon(config))
     try:
         bridge.startService()
@@ -113,7 +115,9 @@ def run(config: Config, load: Callable[[], Config]) -> None:
     def reload() -> None:
         notify.reloading()
         try:
-            later = bridge.reconfigure(load())
+            changed = load()
+            raise_limit(changed)
+            later = bridge.reconfigure(changed)
         except CcBridgeError as error:
             for fault in str(error).splitlines():
                 _log.error(

@@ -10,17 +10,20 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from secrets import token_hex
 
 from cc_bridge.agi.doctor_script import VARIABLE, pbx_in
 from cc_bridge.config import Config
 from cc_bridge.daemon.port_holder import FREEPBX_PORT, PortHolder, port_holder
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
+from cc_bridge.errors import ConfigError
 from cc_bridge.web.auth import is_loopback
 
-__all__ = ["AgiAnswer", "ask", "check"]
+__all__ = ["AgiAnswer", "ask", "check", "check_secret"]
 
 _NAME = "dialplan.CCB_AGI"
+_SECRET_NAME = "dialplan.CCB_AGI_SECRET"  # noqa: S105 - the name of a check
 _DEFAULT = "127.0.0.1:14573"  # the default in extensions_cc_bridge.conf
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - nothing is bound
 _SECONDS = 3.0
@@ -36,15 +39,16 @@ class AgiAnswer:
     silent: bool = False  # the server sent nothing
 
 
-def ask(host: str, port: int) -> AgiAnswer:
+def ask(host: str, port: int, secret: str = "") -> AgiAnswer:
     """Send a FastAGI request with a nonce, and return the answer.
 
-    Raises OSError if no program listens at the address, or if the name of the host is unknown.
+    `secret` is the secret that the daemon expects, empty if it expects none. Raises OSError if no program
+    listens at the address, or if the name of the host is unknown.
     """
     nonce = token_hex(16)
     head = {
         "network": "yes",
-        "network_script": "doctor",
+        "network_script": f"doctor?secret={secret}" if secret else "doctor",
         "request": f"agi://{host}:{port}/doctor",
         "channel": "cc-bridge-doctor",
         "uniqueid": "cc-bridge-doctor",
@@ -69,7 +73,7 @@ def ask(host: str, port: int) -> AgiAnswer:
 def check(
     config: Config,
     ccb_agi: str | None,
-    ask_server: Callable[[str, int], AgiAnswer] = ask,
+    ask_server: Callable[[str, int], AgiAnswer] | None = None,
     holder_of: Callable[[int], PortHolder | None] = port_holder,
 ) -> Iterator[CheckResult]:
     """Check whether the dialplan variable CCB_AGI has the address of this daemon, and yield the result.
@@ -90,11 +94,52 @@ def check(
         yield fail(_NAME, f"{seen} is the PBX itself, but cc_bridge runs on another machine", _advice(config))
         return
     try:
-        answer = ask_server(host.strip("[]"), port)
+        ask_there = ask_server or partial(ask, secret=_expected_secret(config))
+        answer = ask_there(host.strip("[]"), port)
     except OSError:
         yield _compared(config, seen, host, port)
         return
     yield _answered(config, seen, answer, holder_of(port) if is_loopback(host) else None)
+
+
+def check_secret(config: Config, sent: str | None) -> Iterator[CheckResult]:
+    """Check whether the dialplan sends the secret that the daemon expects, and yield the result.
+
+    `sent` is the dialplan's variable CCB_AGI_SECRET. It is empty if the variable is not set, and None if the
+    manager user cannot see it. No result contains a secret. Yield nothing if no secret is set or needed.
+    """
+    if not config.survey.enabled:
+        return
+    expected = _expected_secret(config)
+    globals_file = "[globals] of extensions.conf (FreePBX: globals_custom.conf)"
+    set_it = f"set CCB_AGI_SECRET to agi.secret in {globals_file}, then: asterisk -rx 'dialplan reload'"
+    if expected and sent is None:
+        yield skip(_SECRET_NAME, "not visible to this manager user", f"check it: {set_it}")
+    elif expected and sent == expected:
+        yield ok(_SECRET_NAME, "the secret of agi.secret")
+    elif expected:
+        state = "another secret than agi.secret" if sent else "not set, but agi.secret is"
+        yield fail(_SECRET_NAME, f"{state}: every FastAGI request is rejected", set_it)
+    elif sent:
+        yield warn(
+            _SECRET_NAME,
+            "set, but agi.secret is not: requests without the secret are answered too",
+            "set agi.secret or agi.secret_file to the same value, then restart cc-bridge",
+        )
+    elif not is_loopback(config.agi.host):
+        yield warn(
+            _SECRET_NAME,
+            f"no secret: a program that reaches {config.agi.host}:{config.agi.port} can rate agents",
+            f"set agi.secret_file (openssl rand -hex 32), restart cc-bridge, and {set_it}",
+        )
+
+
+def _expected_secret(config: Config) -> str:
+    """Return the secret of agi.secret; empty if it cannot be read, which another check reports."""
+    try:
+        return config.agi.request_secret()
+    except ConfigError:
+        return ""
 
 
 def _answered(config: Config, seen: str, answer: AgiAnswer, holder: PortHolder | None) -> CheckResult:

@@ -69,6 +69,7 @@ def _permissions(config: Config, file: Path | None) -> Iterator[CheckResult]:
     secret_files = [
         config.ami.secret_file,
         config.http.token_file,
+        config.agi.secret_file,
         config.callers.hash_secret_file,
         config.callback.secret_file,
         config.digest.password_file,
@@ -97,7 +98,8 @@ def _holds_a_secret(file: Path, config: Config) -> bool:
 
     A secret that is set only by an environment variable is not in the file.
     """
-    secrets = [config.ami.secret, config.http.token, config.callers.hash_secret, config.callback.secret]
-    secrets += [config.digest.password, *(webhook.secret for webhook in config.webhooks)]
+    secrets = [config.ami.secret, config.http.token, config.agi.secret, config.callers.hash_secret]
+    secrets += [config.callback.secret, config.digest.password]
+    secrets += [webhook.secret for webhook in config.webhooks]
     text = file.read_text(encoding="utf-8")
     return any(value and value in text for value in (secret.get_secret_value() for secret in secrets))

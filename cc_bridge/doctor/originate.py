@@ -119,8 +119,8 @@ async def place_test_call(
     if pbx is None:
         return fail(
             name,
-            "a call on the PBX was answered by another program's FastAGI server, not by cc_bridge",
-            "correct dialplan.CCB_AGI; if cc_bridge was upgraded, restart it",
+            "a call on the PBX was answered by another program's FastAGI server, or its secret is wrong",
+            "correct dialplan.CCB_AGI and dialplan.CCB_AGI_SECRET; if cc_bridge was upgraded, restart it",
         )
     if pbx != config.pbx.name:
         return fail(

@@ -87,8 +87,9 @@ class DoctorRun:
         if snapshot is not None:
             etc = snapshot.etc_folder if data else None
             await self._in_thread("secrets.manager", lambda: asterisk_files.check(etc))
-            address = snapshot.agi_address
+            address, secret = snapshot.agi_address, snapshot.agi_secret
             await self._in_thread("dialplan.CCB_AGI", lambda: agi_server.check(config, address))
+            await self._in_thread("dialplan.CCB_AGI_SECRET", lambda: agi_server.check_secret(config, secret))
         folder = self._sounds_folder
         await self._in_thread("prompts", lambda: sounds.check(config, folder, data))
         await self._in_thread("database", lambda: database.check(config.storage))

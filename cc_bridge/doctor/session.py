@@ -10,7 +10,7 @@ Getvar of a function that is not loaded returns an empty value, not an error.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
@@ -105,6 +105,7 @@ class ManagerSnapshot:
     queues: Mapping[str, QueueState]
     contexts: Mapping[str, bool | None]  # whether each context of cc_bridge exists
     agi_address: str | None  # CCB_AGI, empty if not set.
+    agi_secret: str | None = field(repr=False)  # CCB_AGI_SECRET, empty if not set
     data_folder: str | None  # ASTDATADIR
     etc_folder: str | None  # ASTETCDIR
     freepbx: bool  # the dialplan is one of FreePBX or Issabel
@@ -190,6 +191,7 @@ async def take_snapshot(session: ManagerSession, username: str) -> ManagerSnapsh
         queues=await _queues(session, setting),
         contexts={context: await _has(session, context, actions) for context in contexts},
         agi_address=await session.variable("CCB_AGI"),
+        agi_secret=await session.variable("CCB_AGI_SECRET"),
         data_folder=await session.variable("ASTDATADIR") or None,
         etc_folder=await session.variable("ASTETCDIR") or None,
         freepbx=freepbx,

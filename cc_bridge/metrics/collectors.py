@@ -16,6 +16,7 @@ from cc_bridge.metrics.observed_state import (
     AgiState,
     DigestState,
     ForwarderState,
+    HttpState,
     LinkState,
     StoreState,
     TrackerState,
@@ -24,13 +25,24 @@ from cc_bridge.metrics.observed_state import (
 from cc_bridge.records import AgentState
 from cc_bridge.surveys.hangup_outliers import HangupOutliers
 
-__all__ = ["DigestCollector", "FollowUpCollector", "QueueCollector", "RenderedFamily", "StateCollector"]
+__all__ = [
+    "DigestCollector",
+    "FollowUpCollector",
+    "HttpCollector",
+    "QueueCollector",
+    "RenderedFamily",
+    "StateCollector",
+]
 
 # The gauges of live state, which have series only while the PBX is observed.
 _OBSERVED = ("callers_waiting", "longest_current_wait_seconds", "talks_in_progress", "queue_members")
 _MEMBER_STATES = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
 # The reasons, as `agi/server.py` names them. Their series exist at 0 from the start.
-_REFUSED = dict.fromkeys(("busy", "invalid_header", "header_timeout", "stopping"), 0)
+_REFUSED = dict.fromkeys(
+    ("busy", "invalid_header", "header_timeout", "pending_limit", "stopping", "wrong_secret"), 0
+)
+# The reasons, as `web/page_site.py` names them.
+_HTTP_REFUSED = dict.fromkeys(("busy", "body_too_long", "malformed", "rate_limit", "timeout"), 0)
 _TERMINATED = dict.fromkeys(("time_limit", "shutdown"), 0)
 # The label value for "no owner". Prometheus treats an empty label as missing, and "-" is not a valid owner
 # name.
@@ -141,6 +153,22 @@ def _by_name(values: Mapping[str, float]) -> Values:
     return {(name,): value for name, value in values.items()}
 
 
+class HttpCollector(Collector):
+    """Collects the number of open HTTP connections, and the numbers of refused requests and connections."""
+
+    def __init__(self, pbx: str, http: HttpState) -> None:
+        self._pbx = pbx
+        self._http = http
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        refused = _HTTP_REFUSED | self._http.refused
+        yield _read("http_connections", self._pbx, {(): self._http.connections})
+        yield _read("http_refused", self._pbx, {(reason,): n for reason, n in refused.items()})
+
+
 class StateCollector(Collector):
     """Collects the live state of calls, AMI link, FastAGI server, storage, journal and webhooks.
 
@@ -229,6 +257,7 @@ class StateCollector(Collector):
     def _agi(self) -> Iterator[Metric]:
         agi = self._agi_state
         yield self._family("agi_sessions_in_progress", {(): agi.in_progress})
+        yield self._family("agi_pending_connections", {(): len(agi.pending)})
         yield self._family("agi_sessions", {(): agi.accepted})
         yield self._family("agi_failures", {(): agi.failed})
         yield self._family("agi_refused", {(reason,): n for reason, n in (_REFUSED | agi.refused).items()})

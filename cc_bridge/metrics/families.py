@@ -446,10 +446,18 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "agi_refused",
             "counter",
-            "FastAGI connections that were rejected, by reason.",
+            "FastAGI connections that were rejected, by reason: busy (agi.max_callers), invalid_header,"
+            " header_timeout, pending_limit (agi.max_pending_connections), stopping or wrong_secret.",
             "connections",
             ("reason",),
-            "4",
+            "6",
+        ),
+        MetricFamily(
+            "agi_pending_connections",
+            "gauge",
+            "FastAGI connections whose header has not arrived yet.",
+            "connections",
+            use="load, compared with agi.max_pending_connections",
         ),
         MetricFamily(
             "agi_foreign_requests",
@@ -476,6 +484,25 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "check that the database is fast enough for lookups",
             counted=True,
             initial={"result": ("found", "anonymous", "timeout", "failed")},
+        ),
+    ),
+    "HTTP": (
+        MetricFamily(
+            "http_connections",
+            "gauge",
+            "Open HTTP connections.",
+            "connections",
+            use="load, compared with http.max_connections",
+        ),
+        MetricFamily(
+            "http_refused",
+            "counter",
+            "HTTP requests that were refused and connections that were closed, by reason: busy (all"
+            " connections are in use), body_too_long, malformed, rate_limit (status 429) or timeout (the"
+            " request arrived too slowly).",
+            "requests",
+            ("reason",),
+            "5",
         ),
     ),
     "Storage": (

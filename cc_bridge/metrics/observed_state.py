@@ -5,7 +5,7 @@ each scrape.
 """
 
 from collections import Counter as Tally
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sized
 from typing import Protocol
 
 from cc_bridge.ami.codec import MessageCounts
@@ -16,6 +16,7 @@ __all__ = [
     "DigestState",
     "ForeignState",
     "ForwarderState",
+    "HttpState",
     "JournalState",
     "LinkState",
     "StoreState",
@@ -172,8 +173,8 @@ class ForeignState(Protocol):
 class AgiState(Protocol):
     """The interface of the FastAGI server.
 
-    `in_progress` is the current number of sessions. The other numbers are totals since the start of the
-    server.
+    `in_progress` is the current number of sessions. `pending` are the connections whose header has not
+    arrived yet. The other numbers are totals since the start of the server.
     """
 
     accepted: int
@@ -182,6 +183,18 @@ class AgiState(Protocol):
     terminated: Tally[str]  # by reason
 
     @property
+    def pending(self) -> Sized: ...
+    @property
     def foreign(self) -> ForeignState: ...
     @property
     def in_progress(self) -> int: ...
+
+
+class HttpState(Protocol):
+    """The interface of the HTTP server; `refused` counts refused requests and closed connections."""
+
+    refused: Tally[str]  # by reason
+
+    @property
+    def connections(self) -> int:
+        """The number of open connections."""

@@ -23,6 +23,7 @@ from cc_bridge.follow_ups.follow_up import FollowUp, FollowUpCount
 from cc_bridge.metrics.collectors import (
     DigestCollector,
     FollowUpCollector,
+    HttpCollector,
     QueueCollector,
     RenderedFamily,
     StateCollector,
@@ -33,6 +34,7 @@ from cc_bridge.metrics.observed_state import (
     AgiState,
     DigestState,
     ForwarderState,
+    HttpState,
     LinkState,
     StoreState,
     TrackerState,
@@ -282,6 +284,7 @@ class RecordMetrics:
         forwarder: ForwarderState | None = None,
         webhooks: WebhookState | None = None,
         digests: DigestState | None = None,
+        http: HttpState | None = None,
     ) -> None:
         """Export the state of live objects of the daemon, such as the tracker, at each scrape.
 
@@ -289,6 +292,8 @@ class RecordMetrics:
         """
         if digests is not None:
             self.registry.register(DigestCollector(self._pbx, digests))
+        if http is not None:
+            self.registry.register(HttpCollector(self._pbx, http))
         self.registry.register(StateCollector(self._pbx, tracker, link, store, agi, forwarder, webhooks))
 
 

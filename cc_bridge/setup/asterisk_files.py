@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from cc_bridge.setup.block import includes, with_block, without_block
 from cc_bridge.setup.plan import PlannedFile, ReadFile, text_of
 
-__all__ = ["ASTERISK_USER_FILE", "DIALPLAN", "asterisk_files", "block_file"]
+__all__ = ["ASTERISK_USER_FILE", "DIALPLAN", "asterisk_files", "block_file", "secret_line"]
 
 _ETC = "/etc/asterisk"
 ASTERISK_USER_FILE = f"{_ETC}/manager.d/cc_bridge.conf"
@@ -15,20 +15,31 @@ _MANAGER_FOLDER = "manager.d/*.conf"
 _NEW_GENERAL = ("[general]", "enabled = yes", "port = 5038", "bindaddr = 127.0.0.1", "timestampevents = yes")
 
 
-def asterisk_files(manager_user: bytes, dialplan: bytes, group: str, read: ReadFile) -> Iterator[PlannedFile]:
+def asterisk_files(
+    manager_user: bytes, dialplan: bytes, group: str, read: ReadFile, agi_secret: str = ""
+) -> Iterator[PlannedFile]:
     """Yield the manager user's file, the dialplan file, and the Asterisk files that must include them.
 
     `manager_user` and `dialplan` are the contents of the first two files; `manager_user` has the secret.
     `group` is the group of Asterisk, which must be able to read all files. `read` returns the content of a
-    file of the machine.
+    file of the machine. `agi_secret` is the secret of FastAGI requests, empty if the settings have none.
     """
     yield PlannedFile(ASTERISK_USER_FILE, manager_user, 0o640, group=group, secret=True, keep_other=True)
     manager = text_of(read(f"{_ETC}/manager.conf"))
     if lines := list(_manager_lines(manager)):
         yield block_file(f"{_ETC}/manager.conf", lines, group, read)
     yield PlannedFile(f"{_ETC}/{DIALPLAN}", dialplan, 0o640, group=group)
-    if not includes(text_of(read(f"{_ETC}/extensions.conf")), DIALPLAN):
-        yield block_file(f"{_ETC}/extensions.conf", [f'#include "{DIALPLAN}"'], group, read)
+    extensions = text_of(read(f"{_ETC}/extensions.conf"))
+    lines = [_globals(extensions), secret_line(agi_secret)] if agi_secret else []
+    if not includes(extensions, DIALPLAN):
+        lines.append(f'#include "{DIALPLAN}"')
+    if lines:
+        yield block_file(f"{_ETC}/extensions.conf", lines, group, read)
+
+
+def secret_line(agi_secret: str) -> str:
+    """Return the line that sets the dialplan's global variable with the secret of FastAGI requests."""
+    return f"CCB_AGI_SECRET={agi_secret}"
 
 
 def block_file(path: str, lines: list[str], group: str, read: ReadFile, owner: str = "root") -> PlannedFile:
@@ -39,6 +50,15 @@ def block_file(path: str, lines: list[str], group: str, read: ReadFile, owner: s
     """
     content = with_block(text_of(read(path)), lines).encode("utf-8", "surrogateescape")
     return PlannedFile(path, content, 0o640, owner, group, block=True)
+
+
+def _globals(extensions: str) -> str:
+    """Return the first line of a section with global variables, for the end of the text of extensions.conf.
+
+    Of two sections [globals], Asterisk reads the first only. Extending a missing section is an error.
+    """
+    there = re.search(r"^[ \t]*\[globals\]", without_block(extensions), re.MULTILINE)
+    return "[globals](+)" if there else "[globals]"
 
 
 def _manager_lines(text: str) -> Iterator[str]:

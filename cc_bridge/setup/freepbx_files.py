@@ -7,7 +7,7 @@ administrator; each gets one line that includes a file of cc_bridge.
 import re
 from collections.abc import Iterator, Sequence
 
-from cc_bridge.setup.asterisk_files import DIALPLAN, block_file
+from cc_bridge.setup.asterisk_files import DIALPLAN, block_file, secret_line
 from cc_bridge.setup.block import includes, without_block
 from cc_bridge.setup.plan import PlannedFile, ReadFile, text_of
 
@@ -23,14 +23,20 @@ _CHOWN = f"{_ETC}/freepbx_chown.conf"
 
 
 def freepbx_files(
-    manager_user: bytes, dialplan: bytes, freepbx_dialplan: bytes, queues: Sequence[str], read: ReadFile
+    manager_user: bytes,
+    dialplan: bytes,
+    freepbx_dialplan: bytes,
+    queues: Sequence[str],
+    read: ReadFile,
+    agi_secret: str = "",
 ) -> Iterator[PlannedFile]:
     """Yield the files of cc_bridge for FreePBX, and the administrator's files that must include them.
 
     `manager_user`, `dialplan` and `freepbx_dialplan` are the contents of three of the files; `manager_user`
     has the secret. `read` returns the content of a file of the machine. `queues` are the numbers of the
     queues that get cc_bridge's queue settings. They must exist in FreePBX: if a file extends a missing queue,
-    Asterisk loads no queue at all from it.
+    Asterisk loads no queue at all from it. `agi_secret` is the secret of FastAGI requests, empty if the
+    settings have none.
     """
     yield PlannedFile(FREEPBX_USER_FILE, manager_user, 0o640, _USER, _USER, secret=True, keep_other=True)
     yield from _kept_closed(read)
@@ -44,6 +50,8 @@ def freepbx_files(
         settings = "".join(f"[{queue}](+)\nsetinterfacevar=yes\n" for queue in queues)
         yield PlannedFile(f"{_ETC}/{_QUEUES}", settings.encode(), 0o640, _USER, _USER)
         yield from _included("queues_post_custom.conf", [f'#include "{_QUEUES}"'], _QUEUES, read)
+    if agi_secret:
+        yield block_file(f"{_ETC}/globals_custom.conf", [secret_line(agi_secret)], _USER, read, owner=_USER)
     yield PlannedFile(f"{_ETC}/{DIALPLAN}", dialplan, 0o640, _USER, _USER)
     yield PlannedFile(f"{_ETC}/{_FREEPBX_DIALPLAN}", freepbx_dialplan, 0o640, _USER, _USER)
     yield from _included(

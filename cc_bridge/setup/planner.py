@@ -53,7 +53,9 @@ def make_plan(options: SetupOptions, shipped: Sequence[ShippedFile], read: ReadF
     wanted = QueueNames(options.queues)
     queues = [queue for queue in queue_names(options.kind, read) if queue in wanted] if freepbx else []
     user_file = FREEPBX_USER_FILE if freepbx else ASTERISK_USER_FILE
-    secret = _secret(read) or _user_secret(read, user_file) or options.new_secret
+    ami_secret = _secret_of("ami", read, _SECRET_FILE)
+    secret = ami_secret or _user_secret(read, user_file) or options.new_secret
+    agi_secret = _secret_of("agi", read)
     group = "asterisk" if re.search(rb"^asterisk:", read("/etc/group") or b"", re.MULTILINE) else "root"
     user = content["config/asterisk/manager.d/cc_bridge.conf"].replace(_PLACEHOLDER, secret.encode())
     dialplan = content["dialplans/extensions_cc_bridge.conf"]
@@ -64,9 +66,9 @@ def make_plan(options: SetupOptions, shipped: Sequence[ShippedFile], read: ReadF
         files.append(PlannedFile(SETTINGS, settings, keep_other=True))
     if freepbx:
         freepbx_dialplan = content["dialplans/freepbx/extensions_cc_bridge_freepbx.conf"]
-        files += freepbx_files(user, dialplan, freepbx_dialplan, queues, read)
+        files += freepbx_files(user, dialplan, freepbx_dialplan, queues, read, agi_secret)
     else:
-        files += asterisk_files(user, dialplan, group, read)
+        files += asterisk_files(user, dialplan, group, read, agi_secret)
     files += _prompts(shipped, _sounds_folder(read, freepbx=freepbx))
     if options.systemd:
         unit = content["config/systemd/cc-bridge.service"]
@@ -85,19 +87,21 @@ def make_plan(options: SetupOptions, shipped: Sequence[ShippedFile], read: ReadF
     )
 
 
-def _secret(read: ReadFile) -> str:
-    """Return the secret of the manager user that the machine already has, empty if there is none.
+def _secret_of(section: str, read: ReadFile, usual_file: str = "") -> str:
+    """Return the secret in a section of the settings that the machine already has, empty if there is none.
 
-    Raises SetupError if the settings are not valid TOML, or name a secret file that is missing.
+    `usual_file` is the file of the secret if the settings name none. Raises SetupError if the settings are
+    not valid TOML, or name a secret file that is missing.
     """
     try:
-        ami = parse_toml(text_of(read(SETTINGS))).get("ami", {})
+        options = parse_toml(text_of(read(SETTINGS))).get(section, {})
     except ValueError as error:
         raise SetupError(f"{SETTINGS}: {error}; correct it, then run setup again") from error
-    if inline := str(ami.get("secret", "")):
+    if inline := str(options.get("secret", "")):
         return inline
-    named = str(ami.get("secret_file", ""))
-    found = text_of(read(named or _SECRET_FILE)).strip()
+    named = str(options.get("secret_file", ""))
+    file = named or usual_file
+    found = text_of(read(file)).strip() if file else ""
     if named and not found:
         raise SetupError(f"{SETTINGS} names {named}, which is missing or empty")
     return found

@@ -103,6 +103,7 @@ class SurveyCandidate:
     at: float  # UTC seconds since the epoch
     trigger: Trigger = Trigger.QUEUE
     consented: bool | None = None  # None: the caller was not asked for consent
+    attributed: bool = True  # False: the answers rate no agent, because the channel is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,10 @@ class _Case(NamedTuple):
     sample_id: str
 
 
+def _has_agent(caller: SurveyCandidate) -> bool:
+    return bool(caller.agent or caller.interface)
+
+
 def _agent_ended(case: _Case) -> bool:
     # The agent also ends the talk by a transfer to the survey's extension.
     return case.caller.ended_by is EndedBy.AGENT or case.caller.trigger is Trigger.EXTENSION
@@ -139,7 +144,7 @@ def _reached(asked: int, cap: int) -> bool:
 
 _REASONS: tuple[tuple[NotAskedReason, Callable[[_Case], bool]], ...] = (
     (NotAskedReason.DISABLED, lambda case: not case.rules.survey),
-    (NotAskedReason.NO_AGENT, lambda case: not (case.caller.agent or case.caller.interface)),
+    (NotAskedReason.NO_AGENT, lambda case: case.caller.attributed and not _has_agent(case.caller)),
     (NotAskedReason.NOT_ELIGIBLE, lambda case: not case.caller.answered),
     (NotAskedReason.NOT_ELIGIBLE, lambda case: case.caller.transferred and not case.rules.transferred),
     (NotAskedReason.NOT_ELIGIBLE, lambda case: case.rules.require_agent_hangup and not _agent_ended(case)),

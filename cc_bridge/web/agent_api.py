@@ -14,7 +14,7 @@ from twisted.web.http import Request
 
 from cc_bridge.web.agent_links import AgentLinks, BadLink
 from cc_bridge.web.auth import ONLY_WITH_ONE, bearer
-from cc_bridge.web.json_resource import JsonResource, RateLimiter, as_bytes
+from cc_bridge.web.json_resource import JsonResource, as_bytes, usual_rate
 from cc_bridge.web.resources import fault
 from cc_bridge.web.static_pages import chosen_language
 
@@ -46,7 +46,7 @@ class AgentResource(JsonResource):
         `links` is None if no token is configured; every request is then refused with 403. `now` returns UTC
         seconds since the epoch.
         """
-        super().__init__(clock, RateLimiter())
+        super().__init__(clock, usual_rate())
         self._links = links
         self._read = read
         self._now = now

@@ -14,6 +14,8 @@ from ipaddress import ip_address
 
 from twisted.web.http import Request
 
+from cc_bridge.web.proxies import is_behind_tls
+
 __all__ = ["ONLY_WITH_ONE", "BearerAuth", "TokenAuth", "bearer", "is_loopback", "same"]
 
 _COOKIE = "cc_bridge"
@@ -74,7 +76,13 @@ class TokenAuth:
             return None
         if same(shown, self._token):
             request.addCookie(
-                _COOKIE, self._cookie, path=b"/", max_age=str(_YEAR), httpOnly=True, sameSite=b"strict"
+                _COOKIE,
+                self._cookie,
+                path=b"/",
+                max_age=str(_YEAR),
+                secure=is_behind_tls(request),
+                httpOnly=True,
+                sameSite=b"strict",
             )
             return None
         request.setHeader("www-authenticate", "Bearer")

@@ -18,7 +18,7 @@ from cc_bridge.customers.csv_import import check
 from cc_bridge.customers.number_keys import NumberKeys
 from cc_bridge.customers.timeline import Timeline, as_json
 from cc_bridge.web.auth import BearerAuth
-from cc_bridge.web.json_resource import JsonResource, RateLimiter, as_bytes
+from cc_bridge.web.json_resource import JsonResource, as_bytes, usual_rate
 from cc_bridge.web.resources import TreeResource, fault
 
 __all__ = ["CustomersResource"]
@@ -62,7 +62,7 @@ class CustomersResource(TreeResource):
         self.store = store
         self.access = access
         self.clock = clock
-        self.rate = RateLimiter()
+        self.rate = usual_rate()
 
     def getChild(self, path: bytes, request: Any) -> Resource:  # noqa: ARG002, N802  # Twisted's
         return _CustomerResource(self, path.decode("utf-8", "replace"))

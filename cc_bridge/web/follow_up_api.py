@@ -20,7 +20,8 @@ from twisted.web.resource import Resource
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.follow_up import UNCLOSED, Action, FollowUp, FollowUpState
 from cc_bridge.reports.render.localization import LANGUAGES, Language, answer_labels
-from cc_bridge.web.json_resource import JsonResource, RateLimiter, as_bytes
+from cc_bridge.web.json_resource import JsonResource, as_bytes, usual_rate
+from cc_bridge.web.rate_limit import RateLimiter
 from cc_bridge.web.resources import TreeResource, fault
 from cc_bridge.web.session import FollowUpSession
 
@@ -81,7 +82,7 @@ class FollowUpsResource(TreeResource):
         self.session = session
         self.move = move
         self.clock = clock
-        self.rate = RateLimiter()
+        self.rate = usual_rate()
         self.shown = _FollowUpJson(now, zone, titles)
         super().__init__(_ListResource(self, read))
         self.putChild(b"session", _SessionResource(session, clock))

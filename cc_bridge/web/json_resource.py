@@ -14,9 +14,11 @@ from twisted.web.http import Request
 
 from cc_bridge.safe_text.printable import json_text
 from cc_bridge.web.auth import TokenAuth
+from cc_bridge.web.proxies import peer_of
+from cc_bridge.web.rate_limit import RateLimiter
 from cc_bridge.web.resources import NOT_DONE_YET, LeafResource, fault
 
-__all__ = ["JsonResource", "RateLimiter", "as_bytes"]
+__all__ = ["JsonResource", "as_bytes", "usual_rate"]
 
 _log = Logger()
 
@@ -26,29 +28,9 @@ _A_SECOND = 5.0
 _SECONDS = 5.0  # time limit of an answer
 
 
-class RateLimiter:
-    """A limit for the rate of requests.
-
-    Up to `at_once` requests may come together. In the long run, up to `a_second` requests per second are
-    allowed.
-    """
-
-    def __init__(self, at_once: int = _AT_ONCE, a_second: float = _A_SECOND) -> None:
-        self._most = self._left = float(at_once)
-        self._a_second = a_second
-        self._at = 0.0
-
-    def take(self, now: float) -> bool:
-        """Return whether one more request is within the limit, and count the request if it is.
-
-        `now` is the time of the request in seconds, by a clock with any starting point.
-        """
-        self._left = min(self._most, self._left + (now - self._at) * self._a_second)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
+def usual_rate() -> RateLimiter:
+    """Return a rate limit for the requests of programs and pages."""
+    return RateLimiter(_AT_ONCE, _A_SECOND)
 
 
 def as_bytes(value: object) -> bytes:
@@ -60,7 +42,7 @@ class JsonResource(LeafResource):
     """Base class of an HTTP resource that returns JSON about people.
 
     Each request is logged in a line that contains `subject`, such as `customer`, but no name and no phone
-    number. `rate` limits the rate of requests; several resources may share one limit.
+    number. `rate` limits the rate of each peer's requests; several resources may share one limit.
     """
 
     content_type = "application/json"
@@ -77,14 +59,18 @@ class JsonResource(LeafResource):
         return super().render(request)
 
     def refused(self, request: Request, what: str) -> bytes | None:
-        """Return the error response if the request is above the rate limit, otherwise None.
+        """Return the error response if the request is above its peer's rate limit, otherwise None.
 
         `what` names the requested data in the error text.
         """
-        if self._rate.take(self._clock.seconds()):
+        peer = peer_of(request)
+        wait = self._rate.take(peer, self._clock.seconds())
+        if not wait:
             return None
-        request.setHeader("retry-after", "1")
-        return fault(request, 429, f"too many requests for {what}: try again in a second")
+        site: Any = request.site  # type: ignore[attr-defined]
+        site.refused["rate_limit"] += 1
+        request.setHeader("retry-after", str(wait))
+        return fault(request, 429, f"too many requests for {what} from {peer}: try again in {wait} s")
 
     def later(self, request: Request, answer: Deferred[bytes]) -> int:
         """Send the result of the Deferred `answer` as the response, and return NOT_DONE_YET for Twisted.
@@ -125,7 +111,7 @@ class JsonResource(LeafResource):
             "{subject}: {method} request from {client} answered with status {code} in {ms} ms",
             subject=self.subject,
             method=request.method.decode("ascii", "replace"),
-            client=getattr(request.getClientAddress(), "host", ""),
+            client=peer_of(request),
             code=request.code,
             ms=round(1000 * (self._clock.seconds() - started_at)),
         )

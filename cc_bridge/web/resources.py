@@ -5,15 +5,16 @@ responses are HTML. With these base classes, a leaf has exactly one path, and an
 text.
 """
 
+from http import HTTPStatus
 from typing import Any
 
 from twisted.web.http import Request
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Site
+from twisted.web.server import NOT_DONE_YET
 
 from cc_bridge.web.auth import TokenAuth
 
-__all__ = ["NOT_DONE_YET", "LeafResource", "PageSite", "TreeResource", "fault"]
+__all__ = ["NOT_DONE_YET", "LeafResource", "TreeResource", "fault"]
 
 # Longer than the address of any page; a token may have 200 characters.
 _LONGEST_URL = 2048  # bytes
@@ -36,7 +37,7 @@ _HEADERS = {
 
 def fault(request: Request, code: int, text: str) -> bytes:
     """Set the status code of an error and return its text as the body of the response, in one line."""
-    request.setResponseCode(code)
+    request.setResponseCode(code, HTTPStatus(code).phrase.encode())
     request.setHeader("content-type", "text/plain; charset=utf-8")
     return text.encode() + b"\n"
 
@@ -103,25 +104,3 @@ class TreeResource(Resource):
 
     def render(self, request: Request) -> bytes | int:
         return self._own.render(request)
-
-
-class PageSite(Site):
-    """The HTTP site whose pages are below the resource `root`.
-
-    It writes no request log, because URLs may contain tokens.
-    """
-
-    noisy = False
-
-    def __init__(self, root: Resource) -> None:
-        super().__init__(root)  # type: ignore[no-untyped-call]
-        self.displayTracebacks = False
-
-    def getResourceFor(self, request: Any) -> Resource:  # noqa: N802
-        if request.path == b"/":
-            request.postpath = []
-        resource: Resource = super().getResourceFor(request)  # type: ignore[no-untyped-call]
-        return resource
-
-    def log(self, request: Any) -> None:
-        pass

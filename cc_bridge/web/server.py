@@ -7,16 +7,23 @@ module renders /metrics in the reactor.
 
 import json
 from collections.abc import Callable, Mapping
+from math import inf
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
 from cc_bridge.web.auth import TokenAuth
-from cc_bridge.web.resources import LeafResource, PageSite, TreeResource
+from cc_bridge.web.connection import HttpLimits
+from cc_bridge.web.page_site import PageSite
+from cc_bridge.web.proxies import TrustedProxies
+from cc_bridge.web.resources import LeafResource, TreeResource
 from cc_bridge.web.static_pages import agent, follow_ups, fonts, wallboard
 from cc_bridge.web.wallboard_stream import EventStream, Json, WallboardEventsResource, WallboardResource
 
 __all__ = ["Checks", "Scrape", "site"]
+
+_TIMES_KEPT = 10  # times as long as it took to make, for which a page of metrics is kept
 
 # Accept header -> page of metrics and its content type.
 Scrape = Callable[[str], tuple[bytes, str]]
@@ -25,14 +32,28 @@ Checks = Callable[[], Mapping[str, str]]
 
 
 class _MetricsResource(LeafResource):
-    """The page /metrics: the metrics in the format of Prometheus."""
+    """The page /metrics: the metrics in the format of Prometheus.
 
-    def __init__(self, scrape: Scrape) -> None:
+    A peer that asks again and again gets the same page for ten times as long as making it took. So making
+    pages takes at most a tenth of the time. `seconds` returns the time in seconds of a steady clock.
+    """
+
+    def __init__(self, scrape: Scrape, seconds: Callable[[], float]) -> None:
         super().__init__()
         self._scrape = scrape
+        self._seconds = seconds
+        self._accept = ""
+        self._page = b"", ""
+        self._made_until = -inf
 
     def answer(self, request: Request) -> bytes:
-        page, content_type = self._scrape(request.getHeader("accept") or "")
+        accept = request.getHeader("accept") or ""
+        began_at = self._seconds()
+        if began_at >= self._made_until or accept != self._accept:
+            self._page, self._accept = self._scrape(accept), accept
+            made_at = self._seconds()
+            self._made_until = made_at + _TIMES_KEPT * (made_at - began_at)
+        page, content_type = self._page
         request.setHeader("content-type", content_type)
         return page
 
@@ -71,6 +92,9 @@ def site(
     access: TokenAuth,
     board: Callable[[], Json],
     stream: EventStream,
+    reactor: IReactorTime | None = None,
+    limits: HttpLimits | None = None,
+    proxies: TrustedProxies | None = None,
     **api: Resource,
 ) -> PageSite:
     """Return the HTTP site of the daemon.
@@ -78,13 +102,15 @@ def site(
     `scrape` makes the page /metrics. `alive` returns the checks of /healthz; a failed one means that the
     process needs a restart. `ready` returns the checks of /readyz; a failed one means that the process cannot
     do its work. `access` protects the wallboard. `board` returns the current wallboard as JSON, and `stream`
-    sends it at each change. `api` are further resources below /api.
+    sends it at each change. `reactor` is the clock of all time limits. `limits` are the limits of connections
+    and requests. `proxies` are the proxies whose X-Forwarded headers are believed. `api` are further
+    resources below /api.
     """
     live = TreeResource(WallboardResource(board, access), events=WallboardEventsResource(stream, access))
     return PageSite(
         TreeResource(
             _AddressList(),
-            metrics=_MetricsResource(scrape),
+            metrics=_MetricsResource(scrape, reactor.seconds if reactor else lambda: 0.0),
             healthz=_HealthResource(alive),
             readyz=_HealthResource(ready),
             wallboard=wallboard(access),
@@ -92,5 +118,8 @@ def site(
             agent=agent(),
             fonts=fonts(),
             **{"follow-ups": follow_ups()},
-        )
+        ),
+        reactor,
+        limits,
+        proxies,
     )

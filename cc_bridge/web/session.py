@@ -16,6 +16,7 @@ from itsdangerous import BadData
 from twisted.web.http import Request
 
 from cc_bridge.web.auth import ONLY_WITH_ONE, TokenAuth, bearer, same
+from cc_bridge.web.proxies import is_behind_tls
 from cc_bridge.web.signatures import signed_values
 
 __all__ = ["FollowUpSession"]
@@ -75,14 +76,12 @@ class FollowUpSession(TokenAuth):
 
     @staticmethod
     def _set_cookie(request: Request, cookie: str, seconds: int) -> None:
-        # Behind a TLS proxy the cookie is sent over TLS only. A false header harms only its sender's session.
-        behind_tls = request.getHeader("x-forwarded-proto") == "https"
         request.addCookie(
             _COOKIE,
             cookie.encode(),
             path=b"/",
             max_age=str(seconds).encode(),
-            secure=behind_tls,
+            secure=is_behind_tls(request),
             httpOnly=True,
             sameSite=b"strict",
         )

@@ -11,6 +11,7 @@ nothing for `_SLOW_SECONDS` is disconnected.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from twisted.web.http import Request
 from zope.interface import implementer
 
 from cc_bridge.web.auth import TokenAuth
+from cc_bridge.web.proxies import peer_of
 from cc_bridge.web.resources import NOT_DONE_YET, LeafResource, fault
 
 __all__ = ["EventStream", "WallboardEventsResource", "WallboardResource"]
@@ -55,7 +57,7 @@ class EventStream:
         self._id = first_id
         self._board = b""  # the last event
         self._beat_at = 0.0
-        self._listeners: set[_EventSubscriber] = set()
+        self._listeners: dict[_EventSubscriber, str] = {}  # with their peers, the oldest first
 
     @property
     def listening(self) -> int:
@@ -66,6 +68,20 @@ class EventStream:
     def full(self) -> bool:
         """Whether the number of subscribers has reached its limit."""
         return self.listening >= self._most()
+
+    def make_room(self, peer: str) -> bool:
+        """Return whether `peer`, an address, may subscribe.
+
+        If the limit is reached, the oldest subscriber of a peer with more subscribers is disconnected for it.
+        """
+        if not self.full:
+            return True
+        counts = Counter(self._listeners.values())
+        greediest = max(counts, key=counts.__getitem__)
+        if counts[greediest] <= counts[peer] + 1:
+            return False
+        next(listener for listener, of in self._listeners.items() if of == greediest).drop()
+        return True
 
     def publish(self, board: Json) -> None:
         """Send the whole content of the wallboard, `board`, to all subscribers."""
@@ -96,10 +112,10 @@ class EventStream:
         """
         self._renew()
         listener = _EventSubscriber(request, self._clock)
-        self._listeners.add(listener)
+        self._listeners[listener] = peer_of(request)
 
         def remove(_: Failure | None) -> None:
-            self._listeners.discard(listener)
+            self._listeners.pop(listener, None)
 
         request.notifyFinish().addBoth(remove)
         request.write(b"retry: %d\n\n" % _RETRY_MILLISECONDS + self._board)
@@ -182,7 +198,7 @@ class WallboardEventsResource(LeafResource):
     def answer(self, request: Request) -> bytes | int:
         if request.method == b"HEAD":
             return b""
-        if self._stream.full:
+        if not self._stream.make_room(peer_of(request)):
             request.setHeader("retry-after", "10")
             return fault(request, 503, "wallboard.max_listeners is reached: close a wallboard or raise it")
         request.setHeader("x-accel-buffering", "no")  # otherwise nginx would delay events

@@ -124,6 +124,7 @@ class Rig:
             self.agent(agent, does="never" if agent == "dave" else "answer")
         self.survey_at(self.closed_port)
         self.driver.set_global("CCB_SECONDS", "")
+        self.driver.set_global("CCB_AGI_SECRET", "")
         self.driver.action("QueuePause", Interface="PJSIP/dave", Paused="false")
         self.driver.until(lambda: all(member["Status"] == "1" for member in self.members()))
         self.driver.forget()

@@ -79,6 +79,28 @@ def test_over_the_limit_of_callers_the_call_goes_on_without_a_survey(rig, daemon
     rig.driver.until(lambda: len(rig.driver.channels()) == 1)
 
 
+def test_the_dialplan_sends_the_secret(rig, tmp_path):
+    secret = "0123456789abcdef.~_-"
+    with contextlib.closing(Daemon(rig, tmp_path)) as daemon:
+        daemon.configure("agi", secret=secret)
+        daemon.start()
+        rig.survey_at(daemon.agi_port)
+        caller = rig.call("sales")
+        rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid))
+        rig.driver.wait_for(lambda e: e.name == "BridgeEnter" and e["Channel"].startswith("PJSIP/alice-"))
+        rig.agent_hangs_up("alice")
+        daemon.until(lambda: daemon.metric("cc_bridge_agi_refused_total", reason="wrong_secret") == 1)
+        ended(rig, caller)
+        rig.driver.forget()
+        rig.driver.set_global("CCB_AGI_SECRET", secret)
+        caller = rig.call("sales")
+        through_a_talk(rig, caller)
+        (attempt,) = daemon.wait_for_rows("survey_attempts")
+        assert (attempt["uniqueid"], attempt["attributed_by"]) == (caller.uniqueid, "events")
+        assert daemon.metric("cc_bridge_agi_refused_total", reason="wrong_secret") == 1
+        assert secret not in daemon.log()
+
+
 def test_a_cut_link_is_a_gap_and_the_daemon_comes_back(rig, tmp_path):
     with (
         Proxy(rig.pbx.ami_port) as link,

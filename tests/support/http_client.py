@@ -35,7 +35,8 @@ class Response:
     def __init__(self, data):
         head, _, self.body = data.partition(b"\r\n\r\n")
         status, *lines = head.decode().split("\r\n")
-        self.code = int(status.split(" ")[1])
+        _, code, self.phrase = status.split(" ", 2)
+        self.code = int(code)
         self.headers = {}
         for line in lines:
             name, _, value = line.partition(": ")
@@ -53,19 +54,22 @@ def sent(site, request, fields, body=b"", address="127.0.0.1"):
 
 
 class Browsing:
-    """A remote client of `site`. `path` and `token` are the defaults of its requests."""
+    """A remote client of `site`. `path`, `token` and `address` are the defaults of its requests."""
 
     site = None
     path = ""
     token = ""
+    address = "192.0.2.7"
 
-    def send(self, path=None, method="GET", body=b"", token=None, **headers):
+    def send(self, path=None, method="GET", body=b"", token=None, address=None, **headers):
         """Send a request and return the transport. A body that is not bytes is sent as JSON."""
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
         fields = {"Content-Length": len(body)} | headers
         if token := self.token if token is None else token:
             fields["Authorization"] = f"Bearer {token}"
-        return sent(self.site, f"{method} {path or self.path} HTTP/1.1", fields, body, "192.0.2.7")
+        return sent(
+            self.site, f"{method} {path or self.path} HTTP/1.1", fields, body, address or self.address
+        )
 
     def ask(self, *arguments, **options):
         transport = self.send(*arguments, **options)

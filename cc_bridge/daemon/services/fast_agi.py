@@ -11,6 +11,7 @@ from cc_bridge.agi.channel import AgiChannel
 from cc_bridge.agi.request import Request
 from cc_bridge.agi.server import BACKLOG, AgiLimits, FastAgiFactory
 from cc_bridge.config import Config
+from cc_bridge.daemon.open_files import shares
 from cc_bridge.daemon.service import Context
 from cc_bridge.daemon.services.listening_service import ListeningService
 
@@ -26,7 +27,9 @@ class FastAgi(ListeningService):
 
     def __init__(self, context: Context) -> None:
         agi, self._scripts = context.config.agi, dict[str, AgiScript]()
-        self.factory = FastAgiFactory(self._serve, _limits(context.config), context.reactor, self._scripts)
+        self._secret = agi.request_secret()
+        limits = self._limits(context.config)
+        self.factory = FastAgiFactory(self._serve, limits, context.reactor, self._scripts)
         super().__init__(context, agi.host, agi.port, self.factory, BACKLOG)
 
     @property
@@ -45,7 +48,7 @@ class FastAgi(ListeningService):
 
     def reconfigure(self, config: Config) -> None:
         super().reconfigure(config)
-        self.factory.limits = _limits(config)
+        self.factory.limits = self._limits(config)
 
     def stop(self) -> Deferred[None]:
         """Accept no new callers, and let the present callers finish within `run.shutdown_timeout_seconds`.
@@ -62,13 +65,14 @@ class FastAgi(ListeningService):
     async def _serve(self, request: Request, channel: AgiChannel) -> None:
         await self._scripts[request.script](request, channel)
 
-
-def _limits(config: Config) -> AgiLimits:
-    agi = config.agi
-    return AgiLimits(
-        agi.max_callers,
-        agi.max_session_seconds,
-        agi.max_header_lines,
-        agi.max_header_bytes,
-        agi.header_timeout_seconds,
-    )
+    def _limits(self, config: Config) -> AgiLimits:
+        agi = config.agi
+        return AgiLimits(
+            agi.max_callers,
+            shares(config).pending,
+            agi.max_session_seconds,
+            agi.max_header_lines,
+            agi.max_header_bytes,
+            agi.header_timeout_seconds,
+            self._secret,
+        )

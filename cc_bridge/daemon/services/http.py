@@ -1,15 +1,19 @@
 """The HTTP server of the daemon: metrics, health, wallboard and APIs.
 
-The server's address is in the section `[http]` of the configuration.
+The section `[http]` of the configuration has the server's address and limits.
 """
 
 from twisted.web.resource import Resource
 
+from cc_bridge.config import Config
+from cc_bridge.daemon.open_files import shares
 from cc_bridge.daemon.service import Context
 from cc_bridge.daemon.services.health import Health
 from cc_bridge.daemon.services.listening_service import ListeningService
 from cc_bridge.daemon.services.wallboard_publisher import WallboardPublisher
 from cc_bridge.web.auth import TokenAuth
+from cc_bridge.web.connection import HttpLimits
+from cc_bridge.web.proxies import TrustedProxies
 from cc_bridge.web.server import Scrape, site
 
 __all__ = ["Http"]
@@ -18,10 +22,32 @@ __all__ = ["Http"]
 class Http(ListeningService):
     """The HTTP server; `api` maps each name below the path /api to the resource that answers it."""
 
+    taken_over = ("http.max_connections", "http.request_timeout_seconds", "http.trusted_proxies")
+
     def __init__(
         self, context: Context, scrape: Scrape, health: Health, board: WallboardPublisher, **api: Resource
     ) -> None:
         http = context.config.http
         auth = TokenAuth(http.host, http.access_token())
-        pages = site(scrape, health.alive, health.ready, auth, board.current, board.stream, **api)
-        super().__init__(context, http.host, http.port, pages)
+        self.site = site(
+            scrape,
+            health.alive,
+            health.ready,
+            auth,
+            board.current,
+            board.stream,
+            context.reactor,
+            _limits(context.config),
+            TrustedProxies(http.trusted_proxies),
+            **api,
+        )
+        super().__init__(context, http.host, http.port, self.site)
+
+    def reconfigure(self, config: Config) -> None:
+        super().reconfigure(config)
+        self.site.limits = _limits(config)
+        self.site.proxies = TrustedProxies(config.http.trusted_proxies)
+
+
+def _limits(config: Config) -> HttpLimits:
+    return HttpLimits(shares(config).http, config.http.request_timeout_seconds)

@@ -1,9 +1,13 @@
 """The talks that a survey rates: observed over AMI, or described by the dialplan.
 
 The dialplan may request the survey before the AMI event that ends the talk has arrived, because Asterisk (up
-to 22.10) can hold events back until it sends something else. So the daemon sends a ping, which makes Asterisk
-send these events, and the decision waits for the event. If the wait is long, the caller hears a prompt. If no
-event arrives, the survey rates the agent named in the dialplan's argument, and the survey's record says so.
+to 22.10) can hold events back. So the daemon sends a ping, which makes Asterisk send these events. The
+decision waits for them, and a caller who waits long hears a prompt. If no event arrives, the survey rates the
+agent named in the dialplan's argument, and the survey's record says so.
+
+Any program that reaches the FastAGI port can request a survey. So while calls are observed, answers on a
+channel that Asterisk never announced rate no agent. A talk in progress is not rated, because its caller
+cannot be in a survey.
 """
 
 import math
@@ -14,16 +18,20 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
+from twisted.logger import Logger
 
 from cc_bridge.agi.channel import AgiChannel
 from cc_bridge.agi.request import Request
 from cc_bridge.agi.script_arguments import ScriptArguments
-from cc_bridge.calls.open_talk import OpenTalk
+from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.records import AttributedBy, EndedBy
 from cc_bridge.surveys.attribution import Attribution, Segment
+from cc_bridge.web.rate_limit import LogLimiter
 
-__all__ = ["CONSULTATION", "Link", "RatedTalks", "RatedTalksFinder", "segments_of"]
+__all__ = ["CONSULTATION", "STILL_TALKING", "Link", "RatedTalks", "RatedTalksFinder", "segments_of"]
+
+_log = Logger()
 
 _SILENT_SECONDS = 0.6  # longest silence before the prompt; a caller must not hear silence for a second
 _POLL_SECONDS = 0.05
@@ -56,10 +64,13 @@ class RatedTalks:
     talk_seconds: float
     ended_by: EndedBy
     uniqueid: str  # of the caller's channel, which may differ from the channel that requested the survey
+    in_progress: bool = False  # caller and agent are still connected in the last talk
 
 
 # The survey was requested on a consultation's channel, which has no caller to ask.
 CONSULTATION = RatedTalks(Attribution("", []), 0.0, EndedBy.UNOBSERVED, "")
+# The survey was requested on the channel of a caller who is still talking with the agent.
+STILL_TALKING = RatedTalks(Attribution("", []), 0.0, EndedBy.UNOBSERVED, "", in_progress=True)
 
 
 class RatedTalksFinder:
@@ -69,6 +80,23 @@ class RatedTalksFinder:
         self._tracker = tracker
         self._link = link
         self._clock = clock
+        self._unknown_lines = LogLimiter(clock.seconds)
+
+    async def is_announced(self, uniqueid: str) -> bool:
+        """Return whether Asterisk has announced a channel; True as well while calls are not observed.
+
+        An event about the channel may be on its way, so the method waits up to 1.2 s for it.
+        """
+        if not self._link.up or self._tracker.knows_channel(uniqueid):
+            return True
+        await self._has_caught_up()
+        until = self._clock.seconds() + _SILENT_SECONDS
+        while not self._tracker.knows_channel(uniqueid):
+            if self._clock.seconds() >= until:
+                self._log_unknown()
+                return False
+            await deferLater(self._clock, _POLL_SECONDS)
+        return True
 
     async def find(
         self,
@@ -81,26 +109,30 @@ class RatedTalksFinder:
 
         The daemon sends a ping first. When Asterisk has answered it, all earlier events have been handled,
         and the observed talks are up to date. The method waits up to 0.6 s for the answer, and then up to
-        0.6 s for an observed talk. If there is none by then, `play_prompt` is called and plays a prompt to
-        the caller. If Asterisk does not answer the ping, the agent in the dialplan's arguments is preferred
-        to the observed agent. Return None if neither source names an agent.
+        0.6 s for an observed talk that has ended. If there is none by then, `play_prompt` is called and plays
+        a prompt to the caller. If Asterisk does not answer the ping, the agent in the dialplan's arguments is
+        preferred to the observed agent. Return None if neither source names an agent, and STILL_TALKING if
+        the observed talk has not ended. If Asterisk never announced the channel, the result names no agent
+        and no queue.
         """
         current = await self._has_caught_up()
         if self._link.up:
             silent_until = self._clock.seconds() + _SILENT_SECONDS
             while current:
                 talked = self._observed(request.uniqueid)
-                if talked is not None:
+                if talked is not None and not talked.in_progress:
                     return talked
                 if self._clock.seconds() >= silent_until:
                     break
                 await deferLater(self._clock, _POLL_SECONDS)
             await play_prompt()
             current = current or await self._has_caught_up()
+        if self._link.up and not self._tracker.knows_channel(request.uniqueid):
+            return self._without_agent(request) if arguments.interface else None
         call_id = await channel.get_full_variable("${CHANNEL(linkedid)}")
         talked = self._observed(request.uniqueid, call_id)
         if talked is not None and (current or not arguments.interface):
-            return talked
+            return STILL_TALKING if talked.in_progress and current else talked
         if not arguments.interface:
             return None
         interface = arguments.interface
@@ -110,6 +142,22 @@ class RatedTalksFinder:
         # talk, so the talk counts as long enough.
         attribution = Attribution(call_id, [segment], AttributedBy.CHANNEL)
         return RatedTalks(attribution, math.inf, EndedBy.AGENT, request.uniqueid)
+
+    def _without_agent(self, request: Request) -> RatedTalks:
+        """Return the talks for a channel that Asterisk never announced: one with no agent and no queue."""
+        self._log_unknown()
+        attribution = Attribution("", [Segment("", "", "")], AttributedBy.UNKNOWN_CHANNEL)
+        return RatedTalks(attribution, math.inf, EndedBy.AGENT, request.uniqueid)
+
+    def _log_unknown(self) -> None:
+        """Log once a minute that surveys were requested on unknown channels."""
+        if times := self._unknown_lines.note():
+            _log.warn(
+                "{times} surveys were requested on a channel that Asterisk never announced; their answers are"
+                " stored without an agent: does a program other than Asterisk reach agi.port (set"
+                " agi.secret), or does the manager user not receive the event Newchannel?",
+                times=times,
+            )
 
     async def _has_caught_up(self) -> bool:
         """Make Asterisk send the events that it holds back, and wait up to 0.6 s for them.
@@ -128,6 +176,8 @@ class RatedTalksFinder:
         `linkedid` is the id of the channel's call, empty if it is not known. Return `CONSULTATION` if an
         agent asks a colleague on this channel.
         """
+        if self._link.up and not self._tracker.knows_channel(uniqueid):
+            return None
         talks = self._tracker.talks
         call_id = self._tracker.call_rated_on(uniqueid, linkedid)
         if call_id is None:
@@ -144,6 +194,7 @@ class RatedTalksFinder:
             ended_at - last.answered_at,
             last.ending(),
             customer.uniqueid if customer is not None else last.uniqueid,
+            in_progress=last.phase is TalkPhase.TALKING,
         )
 
 

@@ -21,6 +21,7 @@ from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
 from cc_bridge.daemon.services.fast_agi import FastAgi
 from cc_bridge.daemon.services.rated_talks import (
     CONSULTATION,
+    STILL_TALKING,
     Link,
     RatedTalks,
     RatedTalksFinder,
@@ -28,6 +29,7 @@ from cc_bridge.daemon.services.rated_talks import (
 )
 from cc_bridge.daemon.services.survey_callback_dialer import SurveyCallbackDialer
 from cc_bridge.records import (
+    AttributedBy,
     Direction,
     EndedBy,
     OptOut,
@@ -139,8 +141,11 @@ class SurveyInvitations(DaemonService):
     def record_consent(self, uniqueid: str, given: bool) -> None:
         """Remember whether the caller on this channel consented to a survey.
 
-        Callers are asked for their consent before they enter the queue.
+        Callers are asked for their consent before they enter the queue. While calls are observed, an answer
+        on a channel that Asterisk never announced is ignored.
         """
+        if self._link.up and not self._tracker.knows_channel(uniqueid):
+            return
         _remember(self._consents, uniqueid, given)
 
     def handle_record(self, record: Record) -> None:
@@ -165,20 +170,26 @@ class SurveyInvitations(DaemonService):
         arguments = parse_arguments(request.args)
         arguments = replace(arguments, queue=self._tracker.spelled(arguments.queue))
         if arguments.trigger is Trigger.CALLBACK:
+            if not await self._finder.is_announced(request.uniqueid):
+                return NotAskedReason.NO_AGENT
             return await self._greet(self._called_back(arguments), request, channel)
         # Also before the decision: the caller may hang up meanwhile.
         call_id = self._tracker.call_rated_on(request.uniqueid)
-        if call_id is not None:
+        if call_id is not None and self._tracker.knows_channel(request.uniqueid):
             self._requested(call_id)
         talked = await self._finder.find(
             request, channel, arguments, lambda: self._play(MOMENT, request.language, request, channel)
         )
-        if talked is CONSULTATION:
-            return NotAskedReason.NOT_ELIGIBLE  # no caller: an agent asks a colleague
-        if talked is not None:
+        if talked is CONSULTATION or talked is STILL_TALKING:
+            # An agent asks a colleague, or the caller is still talking.
+            return NotAskedReason.NOT_ELIGIBLE
+        if talked is not None and talked.attribution.call_id:
             self._requested(talked.attribution.call_id)
-        queue = talked.attribution.last.queue if talked else arguments.queue
+        unknown = talked is not None and talked.attribution.by is AttributedBy.UNKNOWN_CHANNEL
+        queue = talked.attribution.last.queue if talked and not unknown else arguments.queue
         uniqueid, number, language = request.uniqueid, request.caller_id, request.language
+        if unknown:
+            number = ""  # the program that requested the survey may have invented it
         if talked and talked.uniqueid != uniqueid:
             # The survey was reached by a transfer on another channel, with the agent's number and language.
             await deferLater(self._clock, _OTHER_CHANNEL_SECONDS)
@@ -266,6 +277,7 @@ class SurveyInvitations(DaemonService):
             at=now,
             trigger=caller.trigger,
             consented=self._consents.get(caller.uniqueid),
+            attributed=attribution.by is not AttributedBy.UNKNOWN_CHANNEL,
         )
         past = self.history.snapshot(candidate, start_of_day(now, self.config.general.zone), running)
         # An erasure leaves only the hash of the number of a caller who opted out.
@@ -275,9 +287,9 @@ class SurveyInvitations(DaemonService):
         self._record(
             SurveyDecision(
                 pbx=self.config.pbx.name,
-                call_id=call_id,
+                call_id=call_id if candidate.attributed else "",
                 uniqueid=caller.uniqueid,
-                queue=caller.queue,
+                queue=attribution.last.queue,
                 agent=candidate.agent,
                 interface=candidate.interface,
                 decided_at=now,
@@ -289,7 +301,8 @@ class SurveyInvitations(DaemonService):
         )
         if isinstance(found, NotAskedReason):
             return found
-        _remember(self._invited, call_id, None)
+        if candidate.attributed:
+            _remember(self._invited, call_id, None)
         return Invitation(survey, attribution, language, candidate.caller_key, caller.trigger)
 
     # -- prompts

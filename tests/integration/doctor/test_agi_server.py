@@ -55,8 +55,9 @@ def foreign(handler):
 
 
 @contextmanager
-def ours(pbx, callers=100):
-    factory = FastAgiFactory(DoctorScript(pbx).run, AgiLimits(callers=callers), reactor, {"doctor"})
+def ours(pbx, callers=100, secret=""):
+    limits = AgiLimits(callers=callers, secret=secret)
+    factory = FastAgiFactory(DoctorScript(pbx).run, limits, reactor, {"doctor"})
     port = reactor.listenTCP(0, factory, interface="127.0.0.1")
     yield port.getHost().port
     result_of(port.stopListening())
@@ -128,3 +129,41 @@ def test_loopback_of_another_machine_is_not_asked():
 def test_what_nobody_sees_or_needs():
     assert check_result(None).level is CheckStatus.SKIP
     assert list(agi_server.check(Config(survey={"enabled": False}), "")) == []
+
+
+def test_the_doctor_knows_the_secret():
+    secret = "0123456789abcdef"
+    with ours("north", secret=secret) as port:
+        north = {"pbx": {"name": "north"}}
+        found = check_result(f"127.0.0.1:{port}", agi={"secret": secret}, **north)
+        assert (found.level, found.seen) == (CheckStatus.OK, f"127.0.0.1:{port}: this daemon answers")
+        assert check_result(f"127.0.0.1:{port}", **north).level is CheckStatus.FAIL
+
+
+@pytest.mark.parametrize(
+    ("secret", "host", "sent", "level", "seen"),
+    [
+        ("0123456789abcdef", "127.0.0.1", "0123456789abcdef", CheckStatus.OK, "the secret of agi.secret"),
+        ("0123456789abcdef", "127.0.0.1", "0123456789abcdee", CheckStatus.FAIL, "another secret"),
+        ("0123456789abcdef", "127.0.0.1", "", CheckStatus.FAIL, "not set, but agi.secret is"),
+        ("0123456789abcdef", "127.0.0.1", None, CheckStatus.SKIP, "not visible"),
+        ("", "127.0.0.1", "0123456789abcdef", CheckStatus.WARN, "set, but agi.secret is not"),
+        (
+            "",
+            "10.0.0.8",
+            "",
+            CheckStatus.WARN,
+            "no secret: a program that reaches 10.0.0.8:14573",
+        ),
+        ("", "10.0.0.8", None, CheckStatus.WARN, "no secret"),
+    ],
+)
+def test_the_dialplans_secret_is_compared(secret, host, sent, level, seen):
+    (found,) = agi_server.check_secret(Config(agi={"secret": secret, "host": host}), sent)
+    assert (found.name, found.level) == ("dialplan.CCB_AGI_SECRET", level)
+    assert seen in found.seen
+    assert "0123456789" not in f"{found.seen} {found.advice}"
+
+
+def test_where_no_secret_is_needed_none_is_missed():
+    assert list(agi_server.check_secret(Config(), "")) == []

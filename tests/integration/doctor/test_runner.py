@@ -358,7 +358,7 @@ def test_where_the_dialplan_leads(pbx, doctor, told, agi, level):
     pbx.variables["CCB_AGI"] = told
     findings = doctor(agi=agi)
     assert named(findings, "dialplan.CCB_AGI").level is level
-    assert unwell(findings).keys() <= {"dialplan.CCB_AGI"}
+    assert unwell(findings).keys() <= {"dialplan.CCB_AGI", "dialplan.CCB_AGI_SECRET"}
 
 
 @pytest.mark.parametrize("told", ["127.0.0.1:4573", "127.0.0.1", "[::1]"])

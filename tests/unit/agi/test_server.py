@@ -102,18 +102,62 @@ def test_a_reply_reaches_the_channel(clock):
 
 def test_callers_over_the_limit_are_closed_at_once(factory, calls):
     connect(factory)
-    connect(factory, b"")
-    third, transport = connect(factory, b"")
-    assert closed(transport)
-    third.dataReceived(HEAD)
-    assert len(calls.requests) == 1
-    assert factory.refused == {"busy": 1}
+    connect(factory)
     assert factory.in_progress == 2
+    _, transport = connect(factory)
+    assert closed(transport)
+    assert len(calls.requests) == 2
+    assert factory.refused == {"busy": 1}
     calls.ends[0].callback(None)
     _, transport = connect(factory)
     assert not closed(transport)
-    calls.ends[1].callback(None)
+    for end in calls.ends[1:]:
+        end.callback(None)
+
+
+def test_who_has_not_told_its_head_is_no_caller(factory, calls):
+    for _ in range(50):
+        connect(factory, b"agi_network: yes\n")
+    assert (factory.in_progress, len(factory.pending)) == (0, 50)
+    _, transport = connect(factory)
+    assert not closed(transport)
+    assert (factory.in_progress, len(factory.pending)) == (1, 50)
     factory.clock.advance(5)
+    assert (factory.refused, len(factory.pending)) == ({"header_timeout": 50}, 0)
+    calls.ends[0].callback(None)
+
+
+def test_of_too_many_without_a_head_the_oldest_is_closed(calls, clock, logged):
+    factory = FastAgiFactory(calls.handle, AgiLimits(pending=3), clock)
+    slow = [connect(factory, b"agi_") for _ in range(5)]
+    assert [closed(transport) for _, transport in slow] == [True, True, False, False, False]
+    slow[2][0].dataReceived(HEAD.removeprefix(b"agi_"))
+    assert (factory.in_progress, len(factory.pending)) == (1, 2)
+    assert factory.refused == {"pending_limit": 2}
+    (line,) = logged  # one line a minute
+    assert "agi.max_pending_connections" in formatEvent(line)
+    assert line["log_level"] is LogLevel.warn
+    for protocol, _ in slow[3:]:
+        protocol.connectionLost(Failure(ConnectionDone()))
+    assert not factory.pending
+    calls.ends[0].callback(None)
+
+
+@pytest.mark.parametrize(
+    ("query", "accepted"),
+    [(b"?secret=0123456789abcdef", True), (b"/?x=1&secret=0123456789abcdef", True), (b"", False),
+     (b"?secret=", False), (b"?secret=0123456789abcdeF", False), (b"?secret=\xff\xd8", False),
+     (b"?xsecret=0123456789abcdef", False)],
+)  # fmt: skip
+def test_a_secret_is_asked_for_if_one_is_set(calls, clock, logged, query, accepted):
+    factory = FastAgiFactory(calls.handle, AgiLimits(secret="0123456789abcdef"), clock)
+    _, transport = connect(factory, HEAD.replace(b": survey", b": survey" + query))
+    assert closed(transport) is not accepted
+    assert factory.refused == ({} if accepted else {"wrong_secret": 1})
+    assert ["CCB_AGI_SECRET" in formatEvent(line) for line in logged] == ([] if accepted else [True])
+    assert "0123456789abcde" not in str(calls.requests)
+    for end in calls.ends:
+        end.callback(None)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from asterisk.agi import AGIHangup
 from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.internet.task import Clock
+from twisted.logger import formatEvent
 
 from cc_bridge.agi.request import Request
 from cc_bridge.calls.events import (
@@ -146,6 +147,14 @@ class Centre:
             BridgeEntered(begin + 5, BRIDGE, CALLER, "", holding=False),
         )  # fmt: skip
 
+    def starts(self, uniqueid, linkedid, name="PJSIP/x-00000001"):
+        """Let AMI announce a channel."""
+        self.hear(ChannelStarted(980, uniqueid, linkedid, "c", "s", "", "", "fa", name))
+
+    def talk_and_end(self):
+        self.talk()
+        self.agent_leaves()
+
     def agent_leaves(self, at=990.0):
         self.hear(HangupRequested(at, AGENT, by_pbx=False), BridgeLeft(at, BRIDGE, AGENT))
 
@@ -194,7 +203,7 @@ def test_a_caller_whose_agent_hung_up_is_asked_about_that_agent(centre):
 
 def test_a_caller_may_come_before_the_event_does(centre):
     """Asterisk has buffered events. The flush delivers them, so the caller hears no waiting prompt."""
-    centre.link.on_flush = centre.talk
+    centre.link.on_flush = centre.talk_and_end
     channel = Channel()
     assert isinstance(centre.comes(channel), Invitation)
     assert channel.played == []
@@ -203,7 +212,7 @@ def test_a_caller_may_come_before_the_event_does(centre):
 
 def test_who_has_to_wait_longer_hears_a_prompt_and_not_silence(centre):
     channel = Channel()
-    channel.while_playing = centre.talk
+    channel.while_playing = centre.talk_and_end
     assert isinstance(centre.comes(channel), Invitation)
     assert channel.played == ["cc_bridge/moment"]
     assert centre.clock.seconds() < 1
@@ -317,6 +326,75 @@ def test_who_answers_our_call_is_greeted_in_the_language_of_the_call_it_is_about
     assert centre.comes(args=("callback", "", "", "7.7")) is NotAskedReason.NO_AGENT
 
 
+def test_a_channel_that_asterisk_never_announced_rates_no_agent(centre, logged):
+    channel = Channel(linkedid="99.1")
+    invitation = centre.comes(channel)
+    assert channel.played == ["cc_bridge/moment"]
+    assert invitation.attribution.last == Segment("", "", "")
+    assert (invitation.attribution.by, invitation.attribution.call_id) == (AttributedBy.UNKNOWN_CHANNEL, "")
+    assert invitation.caller_key == ""  # its number may be invented
+    (entry,) = centre.funnel
+    assert (entry.stage, entry.call_id, entry.queue, entry.agent, entry.interface) == (
+        "invited",
+        "",
+        "",
+        "",
+        "",
+    )
+    assert sum("agi.secret" in formatEvent(line) for line in logged) == 1
+    # A caller who comes on a real channel of this name is still asked.
+    centre.talk_and_end()
+    assert centre.comes().attribution.last.agent == "Alice"
+
+
+def test_a_stranger_cannot_name_the_call_of_another(centre):
+    centre.talk_and_end()
+    stranger = Request(
+        "survey", "666.1", "PJSIP/x-1", "fa", NUMBER, "s", "c", ("queue", "sales", "PJSIP/alice"), {}
+    )
+    result = []
+    ensureDeferred(centre.asking.invite(stranger, Channel(linkedid=CALLER))).addBoth(result.append)
+    centre.clock.pump([0.05] * 40)
+    assert result[0].attribution.by is AttributedBy.UNKNOWN_CHANNEL
+    assert result[0].attribution.last == Segment("", "", "")
+    assert centre.comes().attribution.last.agent == "Alice"
+
+
+def test_a_channel_that_is_announced_late_is_known(centre):
+    channel = Channel()
+    channel.while_playing = lambda: centre.starts(CALLER, CALLER)
+    invitation = centre.comes(channel)
+    assert invitation.attribution.by is AttributedBy.CHANNEL
+    assert invitation.attribution.last == Segment("sales", "PJSIP/alice", "PJSIP/alice")
+
+
+def test_a_talk_that_still_goes_on_is_not_rated(centre):
+    centre.talk()
+    assert centre.comes() is NotAskedReason.NOT_ELIGIBLE
+    assert centre.funnel == []
+    centre.agent_leaves()
+    assert centre.comes().attribution.last == Segment("sales", "Alice", "PJSIP/alice")
+
+
+def test_a_talk_whose_end_is_told_late_is_rated(centre):
+    centre.talk()
+    channel = Channel()
+    channel.while_playing = centre.agent_leaves
+    assert centre.comes(channel).attribution.by is AttributedBy.EVENTS
+
+
+def test_an_unknown_channel_is_no_callback(centre):
+    centre.callbacks.about[CALLER] = "the invitation"
+    assert centre.comes(args=("callback", "", "", CALLER)) is NotAskedReason.NO_AGENT
+
+
+def test_an_unknown_channel_consents_to_nothing():
+    centre = Centre(consent="required")
+    centre.asking.record_consent(CALLER, True)
+    centre.talk_and_end()
+    assert centre.comes() is NotAskedReason.NO_CONSENT
+
+
 def test_a_call_that_went_out_is_not_one_that_a_caller_left(centre):
     centre.talk()
     centre.caller_leaves()
@@ -387,6 +465,7 @@ def test_a_caller_on_another_channel_is_found_by_the_call(centre):
     centre.talk()
     request_channel = Channel(linkedid=CALLER)
     centre.agent_leaves()
+    centre.starts("200.9", CALLER, "Local/8099@agents-1;2")
     asking_about = Request("survey", "200.9", "Local/x", "fa", "", "s", "c", ("extension", "", ""), {})
     result = []
     ensureDeferred(centre.asking.invite(asking_about, request_channel)).addBoth(result.append)
@@ -404,6 +483,7 @@ def test_a_channel_that_asterisk_ends_at_once_does_not_use_up_the_callers_survey
 
     centre.talk()
     centre.agent_leaves()
+    centre.starts("200.9", CALLER, "Local/602@c-1;2")
     half = Request("survey", "200.9", "Local/602@c;2", "fa", "", "s", "c", ("dial", "", "PJSIP/alice"), {})
     result = []
     ensureDeferred(centre.asking.invite(half, HungUp())).addBoth(result.append)

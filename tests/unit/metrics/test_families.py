@@ -32,7 +32,7 @@ from cc_bridge.records import (
 )
 from cc_bridge.surveys.callback import NoCallbackReason
 from cc_bridge.surveys.eligibility import NotAskedReason, SurveyStage
-from unit.metrics.test_record_metrics import Agi, Digests, Forwarder, Link, Store, Webhooks, samples
+from unit.metrics.test_record_metrics import Agi, Digests, Forwarder, Http, Link, Store, Webhooks, samples
 
 # The stages of an interview, from `surveys/interview.py` and `agi/survey_session.py`.
 STAGES = [
@@ -57,7 +57,7 @@ def everything():
     """Return metrics that have counted at least one of each event."""
     metrics = RecordMetrics(CollectorRegistry(), "main", [20, 5, 17], agents=True)
     tracker = Tracker("main", ["sales", "support"])
-    metrics.watch(tracker, Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
+    metrics.watch(tracker, Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests(), Http())
     for queue in ("sales", "support"):
         metrics.init_queue(queue, 17)
         count_calls(metrics, queue)
@@ -155,9 +155,16 @@ def test_the_catalogue_is_what_is_exported_with_no_more_series_than_it_says():
 def test_the_reasons_of_fastagi_are_those_of_its_server():
     server = (Path(cc_bridge.__file__).parent / "agi" / "server.py").read_text()
     got = samples(everything())
-    for name, words in (("refused", r'_refuse(?:\(|, )"(\w+)"'), ("terminated", r'terminate, "(\w+)"')):
+    for name, words in (("refused", r'refuse(?:\(|, )"(\w+)"'), ("terminated", r'terminate, "(\w+)"')):
         known = {key[1] for key in got if key[0] == f"cc_bridge_agi_{name}_total"}
         assert known == set(re.findall(words, server))
+
+
+def test_the_reasons_of_http_are_those_of_its_server():
+    web = Path(cc_bridge.__file__).parent / "web"
+    code = "".join((web / f"{name}.py").read_text() for name in ("connection", "page_site", "json_resource"))
+    known = {key[1] for key in samples(everything()) if key[0] == "cc_bridge_http_refused_total"}
+    assert known == set(re.findall(r'refused\["(\w+)"\]', code))
 
 
 def test_agents_are_named_only_if_the_configuration_says_so():

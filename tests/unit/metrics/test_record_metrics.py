@@ -69,14 +69,23 @@ class Foreign:
 
 
 class Agi:
-    accepted, failed, in_progress, foreign = 9, 1, 2, Foreign()
+    accepted, failed, in_progress, foreign, pending = 9, 1, 2, Foreign(), {"a": None, "b": None, "c": None}
     refused, terminated = Tally(busy=4), Tally(time_limit=1)
+
+
+class Http:
+    connections, refused = 7, Tally(busy=2)
 
 
 def visit(outcome=Outcome.ANSWERED, wait=12.5):
     return QueueVisit(
         "pbx", "1.1", "1.1", "sales", 100, 100 + wait, outcome, None, None, 1, "0912", "سارا", "fa", False, ""
     )
+
+
+def watch_everything(metrics):
+    tracker = Tracker("pbx", ["sales"])
+    metrics.watch(tracker, Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests(), Http())
 
 
 @pytest.fixture
@@ -206,6 +215,7 @@ def test_the_state_of_link_storage_and_surveys(metrics):
     assert got["cc_bridge_storage_queue_records",] == 7
     assert got["cc_bridge_storage_written_records_total", "queue_visits"] == 5
     assert got["cc_bridge_agi_refused_total", "busy"] == 4
+    assert got["cc_bridge_agi_pending_connections",] == 3
     assert got["cc_bridge_agi_foreign_requests_total",] == 6
 
 
@@ -256,7 +266,9 @@ def test_digests_that_were_due_sent_or_given_up(metrics):
     ],
 )
 def test_the_page_has_all_families_whole_in_either_format(metrics, accept, kind, parse):
-    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
+    metrics.watch(
+        Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests(), Http()
+    )
     metrics.init_queue("sales", 20)
     metrics.count_visit(visit(), 20, short=5)
     page, content_type = metrics.page(accept)
@@ -275,7 +287,9 @@ def test_the_page_has_all_families_whole_in_either_format(metrics, accept, kind,
 
 @pytest.mark.prometheus
 def test_promtool_finds_nothing_wrong(metrics):
-    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
+    metrics.watch(
+        Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests(), Http()
+    )
     metrics.init_queue("sales", 20)
     metrics.count_visit(visit(), 20, short=5)
     page, _ = metrics.page("")
@@ -291,7 +305,9 @@ def test_no_caller_is_ever_a_label(metrics):
 
 
 def test_every_sample_of_ours_says_of_which_pbx(metrics):
-    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
+    metrics.watch(
+        Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests(), Http()
+    )
     metrics.init_queue("sales", 20)
     for family in text_string_to_metric_families(metrics.page("")[0].decode()):
         for sample in family.samples:

@@ -181,6 +181,22 @@ def test_settings_of_the_administrator_stay_and_their_secret_is_used(settings, s
     assert f"\nsecret = {secret}\n" in written["/etc/asterisk/manager.d/cc_bridge.conf"]
 
 
+def test_the_dialplan_gets_the_secret_of_fastagi_requests():
+    line = "CCB_AGI_SECRET=0123456789abcdef\n"
+    settings = {SETTINGS: '[agi]\nsecret_file = "/etc/cc-bridge/agi-secret"\n'}
+    settings["/etc/cc-bridge/agi-secret"] = "0123456789abcdef\n"
+    extensions = texts(plan(DEBIAN | settings))["/etc/asterisk/extensions.conf"]
+    assert f'\n[globals]\n{line}#include "extensions_cc_bridge.conf"\n' in extensions
+    with_globals = DEBIAN | {"/etc/asterisk/extensions.conf": "[globals]\nA=1\n[default]\n"}
+    extensions = texts(plan(with_globals | settings))["/etc/asterisk/extensions.conf"]
+    assert f"\n[globals](+)\n{line}" in extensions  # Asterisk reads only the first of two sections
+    variables = texts(plan(FREEPBX | settings, PbxKind.FREEPBX))["/etc/asterisk/globals_custom.conf"]
+    assert f"\n{line}" in variables
+    del settings["/etc/cc-bridge/agi-secret"]
+    with pytest.raises(SetupError, match="/etc/cc-bridge/agi-secret, which is missing"):
+        plan(DEBIAN | settings)
+
+
 @pytest.mark.parametrize(
     ("kind", "file"),
     [

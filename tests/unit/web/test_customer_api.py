@@ -12,7 +12,6 @@ from cc_bridge.customers.timeline import CustomerIdentity, Timeline, TimelineVis
 from cc_bridge.privacy.caller_keys import CallerKeys
 from cc_bridge.web.auth import BearerAuth, TokenAuth
 from cc_bridge.web.customer_api import CustomersResource
-from cc_bridge.web.json_resource import RateLimiter
 from cc_bridge.web.server import site
 from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Browsing, Response
@@ -199,17 +198,3 @@ def test_a_stranger_takes_nobodys_turn(daemon_site):
     for _ in range(50):
         daemon_site.ask(token="")
     assert daemon_site.ask().code == 200
-
-
-def test_a_rate_does_not_save_up():
-    rate = RateLimiter(2, 1)
-    assert [rate.take(at) for at in (0, 0, 0, 1, 1, 100, 100, 100)] == [
-        True,
-        True,
-        False,
-        True,
-        False,
-        True,
-        True,
-        False,
-    ]

@@ -130,7 +130,29 @@ def test_a_browser_gets_in_by_the_form(daemon_site):
 
 
 def test_behind_tls_the_cookie_stays_behind_tls(daemon_site):
-    assert "Secure" in daemon_site.log_in(**{"X-Forwarded-Proto": "https"}).headers["set-cookie"]
+    https = {"X-Forwarded-Proto": "https"}
+    assert "Secure" in daemon_site.log_in(address="127.0.0.1", **https).headers["set-cookie"]
+    assert "Secure" not in daemon_site.log_in(**https).headers["set-cookie"]  # this peer is no proxy
+
+
+def test_one_peer_locks_out_nobody_else(daemon_site):
+    answers = [daemon_site.log_in("wrong-token-of-nobody", address="192.0.2.66") for _ in range(9)]
+    assert [each.code for each in answers] == [401] * 5 + [429] * 4
+    refused = answers[-1]
+    assert refused.phrase == "Too Many Requests"
+    assert refused.headers["retry-after"] == "5"
+    assert refused.body == b"too many requests for the token from 192.0.2.66: try again in 5 s\n"
+    assert daemon_site.log_in().code == 204
+    assert daemon_site.site.refused == {"rate_limit": 4}
+
+
+def test_behind_a_proxy_each_peer_has_a_limit_of_its_own(daemon_site):
+    def log_in(peer, token="wrong-token-of-nobody"):
+        return daemon_site.log_in(token, address="127.0.0.1", **{"X-Forwarded-For": peer}).code
+
+    assert [log_in("203.0.113.5") for _ in range(6)] == [401] * 5 + [429]
+    assert log_in("198.51.100.9", TOKEN) == 204
+    assert log_in("198.51.100.9, 203.0.113.5") == 429  # what the peer itself wrote is not believed
 
 
 def test_a_session_ends_by_itself_by_hand_and_with_the_token(daemon_site):

@@ -6,10 +6,11 @@ from hashlib import sha256
 
 import pytest
 from twisted.internet.task import Clock
+from twisted.web.test.requesthelper import DummyRequest
 
 from cc_bridge.web import wallboard_stream
 from cc_bridge.web.auth import TokenAuth, is_loopback
-from cc_bridge.web.server import site
+from cc_bridge.web.server import _MetricsResource, site
 from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Response, sent
 from support.paths import ROOT
@@ -155,6 +156,14 @@ def test_a_browser_gets_a_cookie_for_the_token_and_needs_it_no_more(daemon_site)
     assert "set-cookie" not in guarded.get("/api/live", Authorization=f"Bearer {TOKEN}").headers
 
 
+def test_behind_a_proxy_with_tls_the_cookie_stays_behind_tls(daemon_site):
+    guarded = daemon_site(host="0.0.0.0", token=TOKEN)
+    path = f"/wallboard?token={TOKEN}"
+    assert "Secure" not in guarded.get(path).headers["set-cookie"]
+    assert "Secure" not in guarded.get(path, X_Forwarded_Proto="http").headers["set-cookie"]
+    assert "Secure" in guarded.get(path, X_Forwarded_Proto="https").headers["set-cookie"]
+
+
 # -- pages
 
 
@@ -287,6 +296,29 @@ def test_only_known_colours_come_into_the_page(daemon_site):
     assert b'data-asked=""' in daemon_site().get("/wallboard?theme=%22onload=alert(1)").body
 
 
+def test_a_page_of_metrics_is_kept_ten_times_as_long_as_it_took():
+    clock, made = Clock(), []
+
+    def scrape(accept):
+        made.append(accept)
+        clock.advance(0.5)
+        return b"page %d\n" % len(made), "text/plain"
+
+    resource = _MetricsResource(scrape, clock.seconds)
+
+    def get(accept=""):
+        request = DummyRequest([b"metrics"])
+        request.requestHeaders.setRawHeaders("accept", [accept])
+        return resource.answer(request)
+
+    assert get() == get() == b"page 1\n"
+    clock.advance(4.9)
+    assert get() == b"page 1\n"
+    clock.advance(0.2)
+    assert get() == b"page 2\n"
+    assert get("application/openmetrics-text") == b"page 3\n"
+
+
 def test_the_json_is_that_of_this_moment(daemon_site):
     here = daemon_site()
     here.board = {"queue": "فروش", "hostile": "</script>\n\u2028"}
@@ -358,6 +390,16 @@ def test_too_many_are_told_to_come_later(daemon_site):
     assert here.stream.listening == 2
     first.end()
     assert here.get("/api/live/events").code == 200
+
+
+def test_a_peer_with_many_streams_makes_room_for_others(daemon_site):
+    here = daemon_site(most=3)
+    greedy = [here.listen(X_Forwarded_For="192.0.2.66") for _ in range(3)]
+    here.listen(X_Forwarded_For="192.0.2.1")
+    assert [each.disconnected for each in greedy] == [True, False, False]
+    for address in ("192.0.2.66", "192.0.2.1", "192.0.2.2"):
+        full = here.get("/api/live/events", X_Forwarded_For=address)
+        assert full.code == (200 if address == "192.0.2.2" else 503)
 
 
 def test_who_reads_slowly_gets_the_newest_board_only(daemon_site):
