@@ -9,10 +9,9 @@ journal to the server, stops next. The HTTP server closes last, so that /readyz 
 during the shutdown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
@@ -41,14 +40,13 @@ from cc_bridge.daemon.services.survey_callback_dialer import SurveyCallbackDiale
 from cc_bridge.daemon.services.survey_invitations import SurveyInvitations
 from cc_bridge.daemon.services.survey_routing_check import SurveyRoutingCheck
 from cc_bridge.daemon.services.survey_version_check import SurveyVersionCheck
+from cc_bridge.daemon.services.ticks import Ticks
 from cc_bridge.daemon.services.wallboard_publisher import WallboardPublisher
 from cc_bridge.records import OpenStateRecord
 
 __all__ = ["Bridge"]
 
 _log = Logger()
-
-_TICK_SECONDS = 1.0
 
 
 class Bridge(SequentialServices):
@@ -106,11 +104,11 @@ class Bridge(SequentialServices):
         )
         self.agent_api, self.follow_up_api = AgentApi(context, now), FollowUpApi(context, now)
         self.wallboard = WallboardPublisher(context, self.surveys, self.tracker, self.link)
-        self.health = Health(self.link, pipeline, self.fast_agi.factory)
+        self.health = Health(self.link, pipeline, self.fast_agi.factory, context.tasks)
         self.http = self._make_http(context)
         self.jobs = self._make_jobs(context, observed_until)
         self._subscribe()
-        self._add_children(reactor)
+        self._add_children(context)
 
     # -- start and stop
 
@@ -195,9 +193,7 @@ class Bridge(SequentialServices):
             self.pipeline.subscribe(consumer.handle_record)
         self.listener.on_snapshot(self.recorder.init_queues)
 
-    def _add_children(self, reactor: Any) -> None:
-        ticking = TimerService(_TICK_SECONDS, self._tick)
-        ticking.clock = reactor
+    def _add_children(self, context: Context) -> None:
         children = (
             self.surveys,  # first: a faulty survey must reject a reload before any other service changes
             self.http,
@@ -208,7 +204,7 @@ class Bridge(SequentialServices):
             self.agent_api,
             self.follow_up_api,
             self.wallboard,
-            ticking,
+            Ticks(context, self._ticks()),
             self.jobs,
             self.callbacks,
             self.listener,
@@ -220,9 +216,15 @@ class Bridge(SequentialServices):
         for child in filter(None, children):
             MultiService.addService(self, child)
 
-    def _tick(self) -> None:
-        self.listener.tick()
+    def _ticks(self) -> dict[str, Callable[[], None]]:
+        """Return the functions that run once a second, by name. An error of one does not stop the others."""
+        return {
+            "call tracker": self.listener.tick,
+            "survey callbacks": self._tick_callbacks,
+            "record batches": self.pipeline.commit_batch,
+            "wallboard": self.wallboard.tick,
+        }
+
+    def _tick_callbacks(self) -> None:
         if self.callbacks and self.link.up:
             self.callbacks.tick()
-        self.pipeline.commit_batch()
-        self.wallboard.tick()

@@ -15,11 +15,11 @@ from typing import Any
 
 from twisted.internet import reactor as _reactor
 from twisted.internet.error import CannotListenError
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge
+from cc_bridge.daemon.periodic_task import PeriodicTask
 from cc_bridge.daemon.port_holder import port_holder
 from cc_bridge.daemon.sd_notify import SdNotify
 from cc_bridge.errors import CcBridgeError, ConfigError
@@ -143,11 +143,15 @@ def _notify_systemd(notify: SdNotify, status: str, alive: Callable[[], Mapping[s
 
     `status` is the text that systemd shows. The periodic message (watchdog) is sent from the reactor, so a
     hung reactor sends none. The message is also omitted while `alive` reports a fault, such as an ended
-    writer thread. systemd restarts the daemon if the message does not arrive.
+    writer thread or a periodic task that no longer runs. systemd restarts the daemon if the message does not
+    arrive.
     """
     reactor.callWhenRunning(notify.ready, status)
     reactor.addSystemEventTrigger("before", "shutdown", notify.stopping)
     if notify.watchdog_seconds:
-        watching = LoopingCall(lambda: None if any(alive().values()) else notify.alive())
-        watching.clock = reactor
-        watching.start(notify.watchdog_seconds / 2)
+        PeriodicTask(
+            "systemd watchdog",
+            notify.watchdog_seconds / 2,
+            lambda: None if any(alive().values()) else notify.alive(),
+            reactor,
+        ).start()
