@@ -34,6 +34,7 @@ from cc_bridge.daemon.services.fast_agi import FastAgi
 from cc_bridge.daemon.services.follow_up_api import FollowUpApi
 from cc_bridge.daemon.services.health import Health
 from cc_bridge.daemon.services.http import Http
+from cc_bridge.daemon.services.lost_records import LostRecords
 from cc_bridge.daemon.services.metrics_recorder import MetricsRecorder
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 from cc_bridge.daemon.services.survey_callback_dialer import SurveyCallbackDialer
@@ -78,6 +79,7 @@ class Bridge(SequentialServices):
         self.pipeline = pipeline = RecordPipeline(context)
         self.listener = AmiListener(context, pipeline, observed_until, unfinished)
         self.tracker, self.link, now = self.listener.tracker, self.listener.link, self.listener.link.pbx_now
+        self.losses = LostRecords(context, pipeline, now)
         self.recorder = MetricsRecorder(context, self.surveys, self.tracker)
         self.metrics, on_stage = self.recorder.metrics, self.recorder.metrics.count_survey_stage
         self.fast_agi = FastAgi(context)
@@ -104,7 +106,7 @@ class Bridge(SequentialServices):
         )
         self.agent_api, self.follow_up_api = AgentApi(context, now), FollowUpApi(context, now)
         self.wallboard = WallboardPublisher(context, self.surveys, self.tracker, self.link)
-        self.health = Health(self.link, pipeline, self.fast_agi.factory, context.tasks)
+        self.health = Health(self.link, pipeline, self.fast_agi.factory, self.losses, context.tasks)
         self.http = self._make_http(context)
         self.jobs = self._make_jobs(context, observed_until)
         self._subscribe()
@@ -198,6 +200,7 @@ class Bridge(SequentialServices):
             self.surveys,  # first: a faulty survey must reject a reload before any other service changes
             self.http,
             self.pipeline,
+            self.losses,
             self.recorder,
             self.versions,
             self.customers,
@@ -222,6 +225,7 @@ class Bridge(SequentialServices):
             "call tracker": self.listener.tick,
             "survey callbacks": self._tick_callbacks,
             "record batches": self.pipeline.commit_batch,
+            "lost records": self.losses.tick,
             "wallboard": self.wallboard.tick,
         }
 

@@ -1,4 +1,4 @@
-"""Periodic tasks of the reactor's thread: an error is logged, the task goes on, and a stopped task is found.
+"""Periodic tasks of the reactor's thread: an error is logged, the task continues, and a stopped one is found.
 
 Twisted's LoopingCall ends for good at the first exception of its function. A daemon whose tick has ended
 looks alive, but measures nothing. So each periodic task of the daemon is a PeriodicTask, and `Health` asks

@@ -240,6 +240,8 @@ class StateCollector(Collector):
     def _storage(self) -> Iterator[Metric]:
         store = self._store
         yield self._family("storage_queue_records", {(): store.backlog})
+        yield self._family("storage_queue_bytes", {(): store.backlog_bytes})
+        yield self._family("storage_queue_limit_bytes", {(): store.max_backlog_bytes})
         yield self._family("storage_queue_oldest_seconds", {(): store.oldest_seconds})
         yield self._family("storage_written_records", {(table,): n for table, n in store.written.items()})
         yield self._family("storage_batches", {(): store.batches})

@@ -407,7 +407,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "gap",
             "seconds",
             "reason",
-            series="5",
+            series="6",
             initial={"reason": GapReason},
         ),
         MetricFamily(
@@ -416,7 +416,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "Visits and talks in progress when an observation gap started, by reason of the gap.",
             "calls",
             ("reason",),
-            "5",
+            "6",
             "number of calls that a gap affected",
             counted=True,
             initial={"reason": GapReason},
@@ -485,6 +485,21 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "Records in memory that wait to be written.",
             "records",
             use="length of the queue, next to storage_queue_oldest_seconds",
+        ),
+        MetricFamily(
+            "storage_queue_bytes",
+            "gauge",
+            "Estimated memory of the records that wait to be written.",
+            "bytes",
+            use="see how soon records are lost: storage_queue_bytes / storage_queue_limit_bytes",
+        ),
+        MetricFamily(
+            "storage_queue_limit_bytes",
+            "gauge",
+            "Largest value of storage_queue_bytes (storage.max_queued_mb). Further records are lost, except"
+            " survey answers, survey attempts and opt-outs.",
+            "bytes",
+            use="next to storage_queue_bytes",
         ),
         MetricFamily(
             "storage_queue_oldest_seconds",

@@ -88,8 +88,8 @@ class LinkState(Protocol):
 class StoreState(Protocol):
     """The interface of the storage writer.
 
-    `backlog` is the number of records in memory that are not yet stored, `oldest_seconds` the age of the
-    oldest of them.
+    `backlog` is the number of records in memory that are not yet stored, `backlog_bytes` the memory that they
+    need, and `max_backlog_bytes` its limit. `oldest_seconds` is the age of the oldest of them.
     """
 
     written: dict[str, int]
@@ -100,6 +100,10 @@ class StoreState(Protocol):
     def failures(self) -> int: ...
     @property
     def backlog(self) -> int: ...
+    @property
+    def backlog_bytes(self) -> int: ...
+    @property
+    def max_backlog_bytes(self) -> float: ...
     @property
     def oldest_seconds(self) -> float: ...
     @property

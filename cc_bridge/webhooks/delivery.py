@@ -36,7 +36,7 @@ __all__ = ["Endpoint", "EventStore", "PendingEvent", "WebhookDeliveries"]
 _log = Logger()
 
 _STORE_RETRY_SECONDS = 1.0
-_MISSED_POLLS = 3  # so many missed polls in a row are a fault
+_MISSED_POLLS = 3  # missed polls in a row that are a fault
 _TIDY_EVERY = 30  # thorough polls between two clean-ups, each of which reads the whole outbox
 
 

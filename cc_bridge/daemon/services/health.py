@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from cc_bridge.agi.server import FastAgiFactory
 from cc_bridge.ami.service import AmiService
 from cc_bridge.daemon.periodic_task import PeriodicTask
+from cc_bridge.daemon.services.lost_records import LostRecords
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 
 __all__ = ["Health"]
@@ -31,11 +32,13 @@ class Health:
         link: AmiService,
         pipeline: RecordPipeline,
         agi: FastAgiFactory,
+        losses: LostRecords,
         tasks: Iterable[PeriodicTask] = (),
     ) -> None:
         self._link = link
         self._pipeline = pipeline
         self._agi = agi
+        self._losses = losses
         self._tasks = tasks
 
     def alive(self) -> dict[str, str]:
@@ -57,7 +60,7 @@ class Health:
         late = _late("the disk", self._pipeline.writer.oldest_seconds)
         ready = {
             "ami": "" if self._link.up else self._link.down_reason,
-            "storage": self.alive()["writer"] or late,
+            "storage": self.alive()["writer"] or self._losses.fault or late,
             "surveys": "stopping" if self._agi.stopping else "",
             "agi": _foreign(self._agi.foreign.recent_script),
         }

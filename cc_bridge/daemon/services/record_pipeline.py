@@ -12,6 +12,7 @@ both as ended and as open.
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -21,7 +22,15 @@ from cc_bridge.config import StorageConfig
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.webhook_publisher import WebhookPublisher
 from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
-from cc_bridge.records import Answer, CustomerNumber, OptOut, Record, SurveyAttempt, SurveyDecision
+from cc_bridge.records import (
+    Answer,
+    CustomerNumber,
+    ObservationWatermark,
+    OptOut,
+    Record,
+    SurveyAttempt,
+    SurveyDecision,
+)
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.forwarder import Forwarder
 from cc_bridge.storage.pipeline.journal import Journal
@@ -66,7 +75,14 @@ class RecordPipeline(DaemonService):
         extra_rows = self.webhooks.extra_rows if self.webhooks else no_extra_rows
         open_file = open_with_outbox if self.webhooks else open_database
         sink = self.journal or SqlSink(partial(open_file, storage.url))
-        self.writer = Writer(sink, reactor.callFromThread, storage.max_queued_records, extra_rows)
+        self.writer = Writer(
+            sink,
+            reactor.callFromThread,
+            storage.max_queued_records or inf,
+            extra_rows,
+            storage.max_queued_mb * 1024**2,
+        )
+        self.losing = False  # True while records are being lost; no observation watermark is written then
 
     def subscribe(self, subscriber: Callable[[Record], None]) -> None:
         """Register a function that receives each record, pseudonymised, before the record is written."""
@@ -109,7 +125,9 @@ class RecordPipeline(DaemonService):
     def record(self, records: Iterable[Record]) -> None:
         """Pass records to the subscribers, and write them with the next batch."""
         for record in map(self._pseudonymizer.of, records):
-            self._publish(record)
+            self.publish(record)
+            if self.losing and isinstance(record, ObservationWatermark):
+                continue
             self.writer.put(record, last=False)
             if self._committing is None:
                 self._committing = self._reactor.callLater(_BATCH_SECONDS, self.commit_batch)
@@ -123,9 +141,11 @@ class RecordPipeline(DaemonService):
         committing, self._committing = self._committing, None
         if committing is not None and committing.active():
             committing.cancel()
-        for source in self._open_records:
+        # A queue that is nearly full gets no checkpoints. The changes are then in the first batch after that.
+        for source in self._open_records if self.writer.has_room_for_checkpoints else ():
             for record in source():
-                self.writer.put(record, last=False)
+                if not (self.losing and isinstance(record, ObservationWatermark)):
+                    self.writer.put(record, last=False)
         self.writer.seal_batch()
 
     def commit(self, record: SurveyAttempt | Answer | OptOut) -> Deferred[None]:
@@ -135,7 +155,7 @@ class RecordPipeline(DaemonService):
         rejects the record, or if the storage writer has stopped.
         """
         self.commit_batch()
-        self._publish(record)
+        self.publish(record)
         return self.writer.commit(record)
 
     def commit_customer(self, number: CustomerNumber) -> Deferred[None]:
@@ -164,7 +184,8 @@ class RecordPipeline(DaemonService):
         """
         return max(self.writer.oldest_seconds, self.in_journal_seconds())
 
-    def _publish(self, record: Record) -> None:
+    def publish(self, record: Record) -> None:
+        """Pass a record to the subscribers, without writing it."""
         for subscriber in self._subscribers:
             try:
                 subscriber(record)

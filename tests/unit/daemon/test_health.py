@@ -9,6 +9,8 @@ from cc_bridge.agi.server import AgiLimits, FastAgiFactory
 from cc_bridge.daemon.periodic_task import PeriodicTask
 from cc_bridge.daemon.services.health import Health
 
+LOSSES = SimpleNamespace(fault="")
+
 
 async def serve(_request, _channel):
     """Do nothing for the call."""
@@ -19,7 +21,7 @@ def test_a_foreign_agi_request_makes_it_not_ready_for_a_minute():
     agi = FastAgiFactory(serve, AgiLimits(), clock)
     writer = SimpleNamespace(alive=True, oldest_seconds=0.0)
     storage = SimpleNamespace(writer=writer, forwarder=None, journal=None, webhooks=None)
-    health = Health(SimpleNamespace(up=True, down_reason=""), storage, agi)
+    health = Health(SimpleNamespace(up=True, down_reason=""), storage, agi, LOSSES)
     assert not any(health.ready().values())
     protocol = agi.buildProtocol(None)
     protocol.makeConnection(StringTransport())
@@ -39,7 +41,7 @@ def test_a_task_that_no_longer_runs_makes_it_dead():
     webhooks = SimpleNamespace(deliveries=deliveries)
     storage = SimpleNamespace(writer=writer, forwarder=None, journal=None, webhooks=webhooks)
     task = PeriodicTask("call tracker", 1.0, lambda: None, clock)
-    health = Health(SimpleNamespace(up=True, down_reason=""), storage, None, [task])
+    health = Health(SimpleNamespace(up=True, down_reason=""), storage, None, LOSSES, [task])
     task.start()
     task._loop.stop()
     assert not any(health.alive().values())

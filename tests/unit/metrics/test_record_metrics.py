@@ -33,6 +33,7 @@ class Store:
 
     batches, failures, rejected, dropped = 4, 3, 2, 1
     backlog, oldest_seconds = 7, 0.25
+    backlog_bytes, max_backlog_bytes = 4900, 268_435_456
 
 
 class Journal:
