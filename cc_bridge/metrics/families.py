@@ -294,7 +294,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "surveys",
             "queue",
             "stage",
-            series="queues * 36",
+            series="queues * 37",
             initial={"stage": _USUAL_STAGES},
         ),
         _kpi("not_routed_calls", "counter", "not_routed", "callers", "queue", series="queues"),

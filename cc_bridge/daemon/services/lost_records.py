@@ -1,4 +1,4 @@
-"""Lost records are told: by the log, a gap and /readyz.
+"""Lost records are reported by the log, a gap and /readyz.
 
 Records are lost while the queue in memory or the disk is full.
 
@@ -29,7 +29,7 @@ _CALLS = (QueueVisit.__name__, Talk.__name__)
 
 
 class LostRecords(DaemonService):
-    """The service that finds lost records by the counts of the pipeline's writer, and tells of them.
+    """The service that finds lost records by the counts of the pipeline's writer, and reports them.
 
     `now` returns the PBX's clock in UTC seconds.
     """

@@ -36,8 +36,8 @@ from unit.metrics.test_record_metrics import Agi, Digests, Forwarder, Link, Stor
 
 # The stages of an interview, from `surveys/interview.py` and `agi/survey_session.py`.
 STAGES = [
-    "invited", "started", "answered", "invalid", "no_input", "skipped", "not_recorded", "opted_out",
-    "hung_up", SurveyResult.COMPLETE, SurveyResult.PARTIAL, SurveyResult.DECLINED,
+    "invited", "started", "answered", "invalid", "no_input", "skipped", "not_recorded", "not_stored",
+    "opted_out", "hung_up", SurveyResult.COMPLETE, SurveyResult.PARTIAL, SurveyResult.DECLINED,
 ]  # fmt: skip
 
 
