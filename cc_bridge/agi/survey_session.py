@@ -4,8 +4,8 @@ A caller may hang up at any moment. An answer is therefore on disk before the ne
 answer cannot be stored in time, the caller hears the goodbye, and the survey ends with the reason
 `not_stored`. The answer still waits to be stored.
 
-The attempt is stored when the survey starts, and again when it ends for any reason. No caller waits for an
-attempt that is slow to be stored: the answers come after the attempt in the same queue.
+The attempt is stored when the survey starts, and again when it ends. No caller waits for an attempt that is
+slow to be stored.
 
 A survey lasts at most `max_seconds`. The last FAREWELL_SECONDS of this time are kept for the goodbye. When
 only this time is left, the current prompt is stopped, so that no survey ends without a goodbye.

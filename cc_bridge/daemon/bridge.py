@@ -19,6 +19,7 @@ from twisted.logger import Logger
 
 from cc_bridge.config import Config
 from cc_bridge.daemon.jobs.digests import DigestJob
+from cc_bridge.daemon.jobs.file_check import FileCheckJob
 from cc_bridge.daemon.jobs.follow_ups import FollowUpJob
 from cc_bridge.daemon.jobs.retention import RetentionJob
 from cc_bridge.daemon.jobs.rollups import RollupJob
@@ -159,7 +160,7 @@ class Bridge(SequentialServices):
         now, pipeline = self.link.pbx_now, self.pipeline
         called_at = self.callbacks.plan.called_at if self.callbacks else {}
         history = self.invitations.history
-        digests = DigestJob(context)
+        digests, files = DigestJob(context), FileCheckJob(context)
         deliveries = pipeline.webhooks.deliveries if pipeline.webhooks else None
         self.metrics.watch(
             self.tracker,
@@ -169,6 +170,7 @@ class Bridge(SequentialServices):
             pipeline.forwarder,
             deliveries,
             digests,
+            files,
         )
         jobs = MultiService()
         for job in (
@@ -186,6 +188,7 @@ class Bridge(SequentialServices):
                 observed_until,
             ),
             digests,
+            files,
         ):
             jobs.addService(job)
         return jobs

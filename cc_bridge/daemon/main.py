@@ -30,6 +30,7 @@ from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.pipeline.journal_import import pending_in
 from cc_bridge.storage.queries.open_state import observed_until, open_records
+from cc_bridge.storage.unreadable_file import open_or_set_aside
 
 __all__ = ["run", "start"]
 
@@ -68,23 +69,25 @@ def _state_of_earlier_daemon(config: Config) -> tuple[float | None, list[OpenSta
     The time is in UTC seconds, or None if no earlier daemon has observed this PBX. The state consists of
     calls and agent states. Both are read from a local file: from the SQLite database, whose tables this
     function creates or upgrades, or from the journal if the database is a server. The database server is
-    not queried, so that the daemon can start while the server is unreachable.
+    not queried, so that the daemon can start while the server is unreachable. A local file that cannot be
+    read is set aside: it is renamed, and a new file is used.
     """
     make_engine(config.storage.url).dispose()  # raises for a URL that can never work
     if config.storage.on_server:
-        journal = Journal(config.storage.journal_file, config.storage.journal_max_mb * 1024**2)
+        limit = config.storage.journal_max_mb * 1024**2
+        journal = Journal(config.storage.journal_file, limit, sets_aside=True)
         journal.open()
         left = journal.observed_until(config.pbx.name), journal.open_records(config.pbx.name)
         journal.close()
         return left
-    if waiting := pending_in(config.storage.journal_file):
+    if waiting := pending_in(config.storage.journal_file, sets_aside=True):
         _log.warn(
             "{waiting} records in the journal {file} are not in the database, because storage.url no longer"
             " names a database server; import them with `cc-bridge db import-journal`",
             waiting=waiting,
             file=config.storage.journal_file,
         )
-    engine = open_database(config.storage.url)
+    engine = open_or_set_aside(config.storage.url, open_database)
     with engine.connect() as connection:
         left = observed_until(connection, config.pbx.name), open_records(connection, config.pbx.name)
     engine.dispose()

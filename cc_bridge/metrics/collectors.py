@@ -17,6 +17,7 @@ from cc_bridge.metrics.observed_state import (
     DigestState,
     ForwarderState,
     LinkState,
+    LocalFileState,
     StoreState,
     TrackerState,
     WebhookState,
@@ -24,7 +25,14 @@ from cc_bridge.metrics.observed_state import (
 from cc_bridge.records import AgentState
 from cc_bridge.surveys.hangup_outliers import HangupOutliers
 
-__all__ = ["DigestCollector", "FollowUpCollector", "QueueCollector", "RenderedFamily", "StateCollector"]
+__all__ = [
+    "DigestCollector",
+    "FileCollector",
+    "FollowUpCollector",
+    "QueueCollector",
+    "RenderedFamily",
+    "StateCollector",
+]
 
 # The gauges of live state, which have series only while the PBX is observed.
 _OBSERVED = ("callers_waiting", "longest_current_wait_seconds", "talks_in_progress", "queue_members")
@@ -135,6 +143,21 @@ class DigestCollector(Collector):
         yield _read("digest_due_timestamp_seconds", self._pbx, _by_name(digests.due_at))
         yield _read("digest_last_sent_timestamp_seconds", self._pbx, _by_name(digests.last_sent_at))
         yield _read("digest_failures", self._pbx, _by_name(digests.failures))
+
+
+class FileCollector(Collector):
+    """Collects whether the SQLite database or journal is damaged, and how many files were set aside."""
+
+    def __init__(self, pbx: str, files: LocalFileState) -> None:
+        self._pbx = pbx
+        self._files = files
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        yield _read("storage_damaged_files", self._pbx, {(): int(self._files.damaged)})
+        yield _read("storage_set_aside_files", self._pbx, {(): self._files.set_aside})
 
 
 def _by_name(values: Mapping[str, float]) -> Values:

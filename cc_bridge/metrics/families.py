@@ -542,6 +542,18 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "Records that were lost because of a full queue, a full journal or a forced stop.",
             "records",
         ),
+        MetricFamily(
+            "storage_damaged_files",
+            "gauge",
+            "1 if the last daily check found damaged pages in the SQLite database or the journal; 0 if not.",
+            "files",
+        ),
+        MetricFamily(
+            "storage_set_aside_files",
+            "gauge",
+            "Unreadable SQLite databases or journals that were renamed and lie beside the new file.",
+            "files",
+        ),
         MetricFamily("journal_bytes", "gauge", "Size of the journal on local disk.", "bytes"),
         MetricFamily(
             "journal_limit_bytes",

@@ -18,6 +18,7 @@ __all__ = [
     "ForwarderState",
     "JournalState",
     "LinkState",
+    "LocalFileState",
     "StoreState",
     "TrackerState",
     "WebhookState",
@@ -165,6 +166,17 @@ class DigestState(Protocol):
     failures: dict[str, int]  # number of mails given up
     due_at: dict[str, float]  # UTC seconds since the epoch
     last_sent_at: dict[str, float]  # UTC seconds since the epoch; 0: never
+
+
+class LocalFileState(Protocol):
+    """The interface of the check of the SQLite database or journal.
+
+    `damaged` is True if the last check found damaged pages. `set_aside` is the number of unreadable files
+    that were renamed and lie beside the file.
+    """
+
+    damaged: bool
+    set_aside: int
 
 
 class ForeignState(Protocol):

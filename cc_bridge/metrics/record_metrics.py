@@ -22,6 +22,7 @@ from cc_bridge import __version__
 from cc_bridge.follow_ups.follow_up import FollowUp, FollowUpCount
 from cc_bridge.metrics.collectors import (
     DigestCollector,
+    FileCollector,
     FollowUpCollector,
     QueueCollector,
     RenderedFamily,
@@ -34,6 +35,7 @@ from cc_bridge.metrics.observed_state import (
     DigestState,
     ForwarderState,
     LinkState,
+    LocalFileState,
     StoreState,
     TrackerState,
     WebhookState,
@@ -282,6 +284,7 @@ class RecordMetrics:
         forwarder: ForwarderState | None = None,
         webhooks: WebhookState | None = None,
         digests: DigestState | None = None,
+        files: LocalFileState | None = None,
     ) -> None:
         """Export the state of live objects of the daemon, such as the tracker, at each scrape.
 
@@ -289,6 +292,8 @@ class RecordMetrics:
         """
         if digests is not None:
             self.registry.register(DigestCollector(self._pbx, digests))
+        if files is not None:
+            self.registry.register(FileCollector(self._pbx, files))
         self.registry.register(StateCollector(self._pbx, tracker, link, store, agi, forwarder, webhooks))
 
 

@@ -34,10 +34,11 @@ from cc_bridge.records import (
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.forwarder import Forwarder
 from cc_bridge.storage.pipeline.journal import Journal
-from cc_bridge.storage.pipeline.outbox import open_with_outbox
+from cc_bridge.storage.pipeline.outbox import local_file, open_with_outbox
 from cc_bridge.storage.pipeline.sql_sink import SqlSink
 from cc_bridge.storage.pipeline.writer import Writer, no_extra_rows
 from cc_bridge.storage.queries.follow_up_sweep import FollowUpChange
+from cc_bridge.storage.unreadable_file import open_or_set_aside, set_aside
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -74,7 +75,10 @@ class RecordPipeline(DaemonService):
         self.webhooks = WebhookPublisher(config, reactor) if config.webhooks else None
         extra_rows = self.webhooks.extra_rows if self.webhooks else no_extra_rows
         open_file = open_with_outbox if self.webhooks else open_database
-        sink = self.journal or SqlSink(partial(open_file, storage.url))
+        file = local_file(storage.url, storage.journal_file)
+        sink = self.journal or SqlSink(
+            partial(open_or_set_aside, storage.url, open_file), partial(set_aside, file)
+        )
         self.writer = Writer(
             sink,
             reactor.callFromThread,
@@ -201,5 +205,5 @@ def _forwarder(storage: StorageConfig, reactor: Any) -> Forwarder | None:
     """Return the forwarder from the journal to the database server; None if the database is a local file."""
     if not storage.on_server:
         return None
-    journal = Journal(storage.journal_file, storage.journal_max_mb * 1024**2)
+    journal = Journal(storage.journal_file, storage.journal_max_mb * 1024**2, sets_aside=True)
     return Forwarder(journal, partial(open_database, storage.url), reactor.callFromThread)

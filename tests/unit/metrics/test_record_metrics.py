@@ -61,6 +61,10 @@ class Webhooks:
         return 1
 
 
+class Files:
+    damaged, set_aside = True, 2
+
+
 class Digests:
     failures, due_at, last_sent_at = {"week": 2}, {"week": 1_795_000_000.0}, {"week": 0.0}
 
@@ -257,7 +261,8 @@ def test_digests_that_were_due_sent_or_given_up(metrics):
     ],
 )
 def test_the_page_has_all_families_whole_in_either_format(metrics, accept, kind, parse):
-    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
+    parts = Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests(), Files()
+    metrics.watch(Tracker("pbx", ["sales"]), *parts)
     metrics.init_queue("sales", 20)
     metrics.count_visit(visit(), 20, short=5)
     page, content_type = metrics.page(accept)
@@ -276,7 +281,8 @@ def test_the_page_has_all_families_whole_in_either_format(metrics, accept, kind,
 
 @pytest.mark.prometheus
 def test_promtool_finds_nothing_wrong(metrics):
-    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
+    parts = Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests(), Files()
+    metrics.watch(Tracker("pbx", ["sales"]), *parts)
     metrics.init_queue("sales", 20)
     metrics.count_visit(visit(), 20, short=5)
     page, _ = metrics.page("")
@@ -292,7 +298,8 @@ def test_no_caller_is_ever_a_label(metrics):
 
 
 def test_every_sample_of_ours_says_of_which_pbx(metrics):
-    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
+    parts = Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests(), Files()
+    metrics.watch(Tracker("pbx", ["sales"]), *parts)
     metrics.init_queue("sales", 20)
     for family in text_string_to_metric_families(metrics.page("")[0].decode()):
         for sample in family.samples:
