@@ -46,6 +46,7 @@ class StorageConfig(Section):
     url: Annotated[str, readable(_check_url)] = "sqlite:////var/lib/cc-bridge/cc-bridge.sqlite"
     max_queued_mb: int = Field(default=256, ge=1)
     max_queued_records: int = Field(default=0, ge=0)
+    answer_timeout_seconds: float = Field(default=30, ge=1, le=3600)
     journal_file: Path = Path("/var/lib/cc-bridge/journal.sqlite")
     journal_max_mb: int = Field(default=1024, ge=1)
 

@@ -134,6 +134,7 @@ class Bridge(SequentialServices):
 
     def stopService(self) -> Deferred[None]:
         """Stop all services in reverse order, then close the database connections."""
+        self.pipeline.shutdown_started()
         return super().stopService().addBoth(lambda _: self._database.close())
 
     @property

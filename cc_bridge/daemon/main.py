@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet import reactor as _reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
@@ -22,6 +23,7 @@ from cc_bridge.daemon.bridge import Bridge
 from cc_bridge.daemon.periodic_task import PeriodicTask
 from cc_bridge.daemon.port_holder import port_holder
 from cc_bridge.daemon.sd_notify import SdNotify
+from cc_bridge.daemon.shutdown_deadline import SHUTDOWN_MARGIN_SECONDS, ShutdownDeadline
 from cc_bridge.errors import CcBridgeError, ConfigError
 from cc_bridge.logs import set_level, start_logging
 from cc_bridge.records import OpenStateRecord
@@ -38,8 +40,11 @@ _log = Logger()
 reactor: Any = _reactor  # typed as Any: the reactor's interfaces depend on the platform
 
 
-def start(config: Config) -> Bridge:
+def start(config: Config, deadline: ShutdownDeadline | None = None) -> Bridge:
     """Return a started bridge that stops when the reactor stops.
+
+    If the shutdown takes longer than `run.shutdown_timeout_seconds` and 4 s, `deadline` ends the process.
+    None: nothing does.
 
     Raises ConfigError for an invalid configuration or a port in use, SurveyError for a faulty survey file,
     and StorageError for a database or journal that cannot be opened.
@@ -49,8 +54,16 @@ def start(config: Config) -> Bridge:
         bridge.startService()
     except CannotListenError as error:
         raise ConfigError(_cannot_listen(config, error)) from error
-    reactor.addSystemEventTrigger("before", "shutdown", bridge.stopService)
+    reactor.addSystemEventTrigger("before", "shutdown", _stop, bridge, deadline)
     return bridge
+
+
+def _stop(bridge: Bridge, deadline: ShutdownDeadline | None) -> Deferred[None]:
+    """Stop a bridge within a deadline; return a Deferred that fires when all services have stopped."""
+    if deadline is None:
+        return bridge.stopService()
+    deadline.start(bridge.config.run.shutdown_timeout_seconds + SHUTDOWN_MARGIN_SECONDS)
+    return bridge.stopService().addBoth(lambda _: deadline.services_stopped())
 
 
 def _cannot_listen(config: Config, error: CannotListenError) -> str:
@@ -106,7 +119,7 @@ def run(config: Config, load: Callable[[], Config]) -> None:
     # All timers follow the monotonic clock. With Twisted's default, a clock that is set back by an hour would
     # stop them for an hour.
     reactor.seconds = time.monotonic
-    bridge = start(config)
+    bridge = start(config, ShutdownDeadline())
     notify = SdNotify(os.environ)
     status = f"pages on {bridge.http_address}, surveys on {bridge.agi_address}"
     _notify_systemd(notify, status, bridge.health.alive)

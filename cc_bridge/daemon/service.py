@@ -48,7 +48,9 @@ class Context:
     def of(cls, config: Config, reactor: Any) -> "Context":
         """Return a context with this machine's clock, the reactor's threads and the configured database."""
         in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
-        return cls(config, reactor, time, in_thread, Database(config.storage.url, reactor))
+        storage = config.storage
+        database = Database(storage.url, reactor, storage.answer_timeout_seconds)
+        return cls(config, reactor, time, in_thread, database)
 
     def periodic_task(self, name: str, interval: float, function: Callable[[], Any]) -> PeriodicTask:
         """Return a new task that calls `function` every `interval` seconds once it is started.

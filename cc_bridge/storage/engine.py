@@ -22,11 +22,15 @@ _CONNECT_ARGS: dict[str, dict[str, Any]] = {
     "psycopg": {"connect_timeout": 5, "tcp_user_timeout": 30_000},
     "pymysql": {"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30},
 }
+_GRACE_SECONDS = 2.0  # after a statement's time limit, for the server's error to arrive
 _EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
 
 
-def make_engine(url: str | URL, connections: int = 5) -> Engine:
+def make_engine(url: str | URL, connections: int = 5, answer_seconds: float | None = None) -> Engine:
     """Return an engine that connects at its first use and keeps up to `connections` connections open.
+
+    A database server must answer each question within `answer_seconds`; None is no limit. Otherwise the
+    connection is closed, and a database error is raised. SQLite has no such limit.
 
     Raises StorageError for a URL that can never work: invalid, of an unsupported database, of a driver that
     is not installed, or in a directory that does not exist.
@@ -42,10 +46,14 @@ def make_engine(url: str | URL, connections: int = 5) -> Engine:
             )
         connect_args = dict(_CONNECT_ARGS.get(url.get_driver_name(), {}))
         if backend == "postgresql":
-            connect_args["options"] = _options(url)
-        return create_engine(
+            connect_args["options"] = _options(url, answer_seconds)
+        elif answer_seconds is not None:
+            connect_args |= {"read_timeout": answer_seconds, "write_timeout": answer_seconds}
+        engine = create_engine(
             url, pool_pre_ping=True, pool_size=connections, hide_parameters=True, connect_args=connect_args
         )
+        if backend == "postgresql" and answer_seconds is not None:
+            _limit_postgresql(engine, answer_seconds)
     except (ArgumentError, NoSuchModuleError, ValueError):  # their texts may quote the URL, with its password
         raise StorageError(
             "the storage URL is not valid: use the form sqlite:///path or postgresql://user@host/name"
@@ -53,16 +61,35 @@ def make_engine(url: str | URL, connections: int = 5) -> Engine:
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(backend, "")
         raise StorageError(f"the database driver is missing ({error}): {how_to_install(extra)}") from error
+    return engine
 
 
-def _options(url: URL) -> str:
-    """Return PostgreSQL's session options: `jit = off`, followed by the options in the URL.
+def _limit_postgresql(engine: Engine, seconds: float) -> None:
+    """Let each connection of an engine wait for an answer of PostgreSQL for up to `seconds`, and a bit more.
+
+    PostgreSQL itself ends a statement after `seconds` (see `_options`). The connection waits longer, so that
+    a server that works sends its error.
+    """
+    from cc_bridge.storage.psycopg_limit import limited_connection  # noqa: PLC0415 - psycopg is optional
+
+    limited = limited_connection(seconds + _GRACE_SECONDS)
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _entry: Any, args: Any, options: Any) -> Any:
+        return limited.connect(*args, **options)
+
+
+def _options(url: URL, answer_seconds: float | None) -> str:
+    """Return PostgreSQL's session options: `jit = off`, a time limit, and the options in the URL.
+
+    The time limit is `answer_seconds` for each statement; None is no limit.
 
     With `jit` on, PostgreSQL compiles each statement that it expects to be expensive. Compiling can take
     longer than the statement itself, for example for a view over a month and 200 agents.
     """
     given = url.query.get("options", ())
-    return " ".join(("-c jit=off", *((given,) if isinstance(given, str) else given)))
+    limit = () if answer_seconds is None else (f"-c statement_timeout={round(answer_seconds * 1000)}",)
+    return " ".join(("-c jit=off", *limit, *((given,) if isinstance(given, str) else given)))
 
 
 def _sqlite(url: URL, connections: int) -> Engine:

@@ -1,6 +1,6 @@
 """Unreadable SQLite files: a database or journal whose content is damaged or no database at all.
 
-The daemon sets such a file aside: it renames the file and goes on with a new one. Nothing is deleted, so an
+The daemon sets such a file aside: it renames the file and continues with a new one. Nothing is deleted, so an
 administrator can recover the content. A damaged disk, a full disk or a lock is no reason to set a file aside.
 """
 

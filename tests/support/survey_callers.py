@@ -83,7 +83,7 @@ class Daemon:
             http = {{ port = {self._http_port} }}
             run = {{ shutdown_timeout_seconds = 2 }}
             survey = {{ directory = "{surveys}" }}
-            storage = {{ url = "{url}", journal_file = "{self.journal}" }}
+            storage = {{ url = "{url}", journal_file = "{self.journal}", answer_timeout_seconds = 5 }}
             {more}
             """
         )

@@ -1,6 +1,6 @@
 """The periodic job that checks the local file of the records: the SQLite database, or else the journal.
 
-Once a day, and a minute after the start, SQLite reads the whole file and looks for damaged pages. Every
+Once a day, and a minute after the start, SQLite reads the whole file and checks it for damaged pages. Every
 minute the job counts the unreadable files that were set aside and lie beside the file.
 """
 

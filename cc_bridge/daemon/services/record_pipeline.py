@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from cc_bridge.config import StorageConfig
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.webhook_publisher import WebhookPublisher
+from cc_bridge.daemon.shutdown_deadline import SHUTDOWN_MARGIN_SECONDS
 from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
 from cc_bridge.records import (
     Answer,
@@ -49,10 +50,12 @@ _log = Logger()
 
 # The longest time that a record waits for further records of its batch.
 _BATCH_SECONDS = 0.2
-# The shortest time that the writer has to flush at shutdown, even if run.shutdown_timeout_seconds is less.
-_WRITE_SECONDS = 5.0
-# The time that the forwarder has at shutdown, after the writer. Records that are left stay in the journal.
+# The longest time that the webhooks and the forwarder have at shutdown, in seconds. Records that the
+# forwarder leaves stay in the journal.
+_WEBHOOK_SECONDS = 1.0
 _FORWARD_SECONDS = 5.0
+# Time between the end of the pipeline's work and the end of the shutdown.
+_LAST_SECONDS = 0.5
 
 
 class RecordPipeline(DaemonService):
@@ -70,6 +73,7 @@ class RecordPipeline(DaemonService):
         self._subscribers: list[Callable[[Record], None]] = []
         self._open_records: list[Callable[[], Iterable[Record]]] = []
         self._committing: IDelayedCall | None = None
+        self._stop_by: float | None = None  # the reactor's time at which the shutdown must be over
         self.forwarder = _forwarder(storage, reactor)
         self.journal = self.forwarder.journal if self.forwarder else None
         self.webhooks = WebhookPublisher(config, reactor) if config.webhooks else None
@@ -109,22 +113,38 @@ class RecordPipeline(DaemonService):
     def stop(self) -> Deferred[None]:
         """Write all remaining records to disk, then stop the forwarder.
 
-        The writer has `run.shutdown_timeout_seconds`, but at least 5 s. Records that are not written by then
-        are lost, and their number is logged. The forwarder then has up to 5 s; records that it does not copy
-        stay in the journal. The Deferred fires at the end.
+        Both have the time that is left of `run.shutdown_timeout_seconds` and 4 s more; see
+        `shutdown_started`. Records that the writer has not written by then are lost, and their number is
+        logged. The forwarder has up to 5 s; records that it does not copy stay in the journal. The Deferred
+        fires at the end.
         """
         return Deferred.fromCoroutine(self._flush())
 
     async def _flush(self) -> None:
+        self.shutdown_started()
         if self.webhooks:
-            await self.webhooks.deliveries.stop()
+            stopping = Deferred.fromCoroutine(self.webhooks.deliveries.stop())
+            # A read of the outbox may hang; its events are sent after the next start.
+            await stopping.addTimeout(_WEBHOOK_SECONDS, self._reactor).addErrback(lambda _: None)
         self.commit_batch()
-        lost = await self.writer.stop(max(self.config.run.shutdown_timeout_seconds, _WRITE_SECONDS))
+        reserve = _LAST_SECONDS + (1.0 if self.forwarder else 0.0)
+        lost = await self.writer.stop(self._seconds_left() - reserve)
         if lost:
             _log.error("shutdown timed out before {lost} records were written; they are lost", lost=lost)
         if self.forwarder:
-            await self.forwarder.stop(_FORWARD_SECONDS)
+            await self.forwarder.stop(min(_FORWARD_SECONDS, self._seconds_left() - _LAST_SECONDS))
             self.forwarder.journal.close()
+
+    def shutdown_started(self) -> None:
+        """Note the start of the shutdown, from which the time for the remaining records is counted."""
+        if self._stop_by is None:
+            seconds = self.config.run.shutdown_timeout_seconds + SHUTDOWN_MARGIN_SECONDS
+            self._stop_by = self._reactor.seconds() + seconds
+
+    def _seconds_left(self) -> float:
+        """Return the seconds until the shutdown must be over; at least 2."""
+        left = 0.0 if self._stop_by is None else self._stop_by - self._reactor.seconds()
+        return max(2.0, left)
 
     def record(self, records: Iterable[Record]) -> None:
         """Pass records to the subscribers, and write them with the next batch."""
@@ -206,4 +226,5 @@ def _forwarder(storage: StorageConfig, reactor: Any) -> Forwarder | None:
     if not storage.on_server:
         return None
     journal = Journal(storage.journal_file, storage.journal_max_mb * 1024**2, sets_aside=True)
-    return Forwarder(journal, partial(open_database, storage.url), reactor.callFromThread)
+    open_server = partial(open_database, storage.url, storage.answer_timeout_seconds)
+    return Forwarder(journal, open_server, reactor.callFromThread)

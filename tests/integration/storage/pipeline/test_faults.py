@@ -219,6 +219,16 @@ class Cut(Trouble):
         self.cutting.cancel()
 
 
+class Hung(Trouble):
+    """A fault: the server accepts connections and questions, and answers none."""
+
+    def begin(self):
+        self.server.freeze(True)
+
+    def end(self):
+        self.server.freeze(False)
+
+
 class Full(Trouble):
     """A fault: the server's disk is full. Without room for its transaction log the server exits."""
 
@@ -282,7 +292,7 @@ def server_of_its_own(request, small_disk, monkeypatch, postgres):  # noqa: ARG0
 @pytest.mark.postgres
 @pytest.mark.parametrize(
     "server_of_its_own",
-    [Stopped, Crashed, Cut, ReadOnly, pytest.param(Full, marks=pytest.mark.mounts)],
+    [Stopped, Crashed, Cut, ReadOnly, Hung, pytest.param(Full, marks=pytest.mark.mounts)],
     indirect=True,
 )
 def test_whatever_happens_to_the_server_surveys_go_on_and_no_rating_is_lost(
