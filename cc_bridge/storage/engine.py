@@ -2,10 +2,13 @@
 
 An SQLite file needs a check. If it is deleted or moved away, an open connection still writes to the lost file
 without an error. So each connection that leaves the pool is checked: if the file at the path is no longer the
-file that was opened, a new connection is made.
+file that was opened, a new connection is made. If the file was overwritten, an error is raised.
 """
 
+import os
+import sqlite3
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -14,7 +17,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from cc_bridge.errors import StorageError, how_to_install
 
-__all__ = ["identity", "make_engine"]
+__all__ = ["check_header", "identity", "make_engine"]
+
+_SQLITE_HEADER = b"SQLite format 3\0"  # the start of each SQLite file
+_descriptors: dict[tuple[int, int], int] = {}  # open files of `check_header`, by device and inode
+_descriptors_lock = Lock()
 
 # Timeouts for a server that does not answer, as arguments of each driver: seconds, tcp_user_timeout in ms.
 # Without them a dead network path blocks the writer for the two hours of TCP's keepalive.
@@ -120,12 +127,39 @@ def _sqlite(url: URL, connections: int) -> Engine:
     def checked_out(_connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
         if entry.info["file"] != identity(path):
             raise DisconnectionError("the SQLite file is not the one that was opened")
+        check_header(path)
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def check_header(path: Path) -> None:
+    """Raise sqlite3.DatabaseError if a file does not start like an SQLite database.
+
+    SQLite itself would not notice this while the file is open: it reads the start of the file from memory,
+    and writes new data to another file at first. An empty or missing file passes.
+
+    The file is opened once, and is closed only after it was deleted. If a process closes any descriptor of a
+    file, the system releases all locks of this process on the file, also those of SQLite (fcntl(2)). Other
+    processes would then delete the write-ahead log.
+    """
+    key = identity(path)
+    if key is None:
+        return
+    with _descriptors_lock:
+        if key not in _descriptors:
+            for old, descriptor in list(_descriptors.items()):
+                if not os.fstat(descriptor).st_nlink:
+                    os.close(_descriptors.pop(old))
+            _descriptors[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        start = os.pread(_descriptors[key], len(_SQLITE_HEADER), 0)
+    if start and start != _SQLITE_HEADER:
+        error = sqlite3.DatabaseError("file is not a database")
+        error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
+        raise error
 
 
 def identity(path: Path) -> tuple[int, int] | None:

@@ -16,7 +16,7 @@ from typing import IO
 from twisted.logger import Logger
 
 from cc_bridge.errors import StorageError
-from cc_bridge.storage.engine import identity
+from cc_bridge.storage.engine import check_header, identity
 from cc_bridge.storage.pipeline.journal_schema import prepare
 from cc_bridge.storage.unreadable_file import is_unreadable, set_aside
 
@@ -134,6 +134,7 @@ class JournalSqliteFile:
                 set_aside(self._path, error)
                 self._connection = self._open()
             self._identity = identity(self._path)
+        check_header(self._path)
         return self._connection
 
     def _open(self) -> sqlite3.Connection:

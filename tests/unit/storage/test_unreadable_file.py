@@ -5,7 +5,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from cc_bridge.errors import StorageError
 from cc_bridge.storage.migrate import open_database
@@ -92,4 +92,20 @@ def test_a_database_whose_tables_become_noise_is_set_aside_after_some_writes(fil
     sink.close()
     assert failures == 5
     assert count(file) == 5000
+    assert len(set_aside_files(file)) == 1
+
+
+def test_a_database_that_is_overwritten_while_it_is_open_is_set_aside_with_the_next_write(file, url):
+    sink = SqlSink(lambda: open_or_set_aside(url, open_database), lambda error: set_aside(file, error))
+    sink.write([row_of(visit(1))])
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # else SQLite repairs the file from its log
+    with file.open("r+b") as overwritten:
+        overwritten.write(NOISE)
+    with pytest.raises(DatabaseError):
+        sink.write([row_of(visit(2))])
+    sink.close()  # as the writer does after a failure
+    sink.write([row_of(visit(2))])
+    sink.close()
+    assert count(file) == 1
     assert len(set_aside_files(file)) == 1

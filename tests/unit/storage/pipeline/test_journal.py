@@ -466,6 +466,20 @@ def test_a_journal_that_becomes_noise_while_it_is_open_is_set_aside(daemons_jour
     assert len(aside(file)) == 1
 
 
+def test_a_journal_that_is_overwritten_while_it_is_open_is_set_aside_with_the_next_write(
+    daemons_journal, file
+):
+    daemons_journal.write(rows(1))
+    sql(file, "PRAGMA wal_checkpoint(TRUNCATE)")  # else SQLite repairs the file from its log
+    with file.open("r+b") as overwritten:
+        overwritten.write(NOISE)
+    with pytest.raises(sqlite3.DatabaseError):
+        daemons_journal.write(rows(2))
+    daemons_journal.write(rows(2))
+    assert numbers(daemons_journal) == [2]
+    assert len(aside(file)) == 1
+
+
 def test_a_command_never_renames_a_journal(journal, file):
     file.write_bytes(NOISE)
     with pytest.raises(StorageError):
