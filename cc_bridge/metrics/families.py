@@ -545,13 +545,13 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "storage_damaged_files",
             "gauge",
-            "1 if the last daily check found damaged pages in the SQLite database or the journal; 0 if not.",
+            "1 if the last daily check found damaged pages in the SQLite file on local disk; 0 if not.",
             "files",
         ),
         MetricFamily(
             "storage_set_aside_files",
             "gauge",
-            "Unreadable SQLite databases or journals that were renamed and lie beside the new file.",
+            "Unreadable SQLite files on local disk that were renamed and lie beside the new file.",
             "files",
         ),
         MetricFamily("journal_bytes", "gauge", "Size of the journal on local disk.", "bytes"),
