@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 
 from cc_bridge.ami.client import AmiClient, AmiTimeouts
 from cc_bridge.ami.codec import Codec, EventSpec, MessageCounts
-from cc_bridge.ami.header_numbers import seconds_of
+from cc_bridge.ami.header_numbers import is_plausible
 from cc_bridge.ami.pbx_clock import PbxClock
 from cc_bridge.errors import AmiError, AmiLinkLost, AmiTimeout
 
@@ -306,9 +306,10 @@ class AmiService:
         The result is 0 if `uptime` is missing or implausible.
         """
         try:
-            return self.pbx_now() - seconds_of(uptime)
-        except (TypeError, ValueError):
+            started_at = self.pbx_now() - int(uptime)
+        except (TypeError, ValueError, OverflowError):
             return 0.0
+        return started_at if is_plausible(started_at) else 0.0
 
     def _lost(self, why: str) -> str:
         """End the session because the connection was lost; return the reason `why` unchanged.

@@ -1,4 +1,4 @@
-"""Lost records are told: an error line, a gap of their own reason, a fault, each once an episode."""
+"""Lost records are reported: an error line, a gap of their own reason, a fault, each once an episode."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""A periodic task goes on after any exception, and says when it has stopped."""
+"""A periodic task continues after any exception, and says when it has stopped."""
 
 import pytest
 from twisted.internet.defer import Deferred, fail

@@ -1,4 +1,4 @@
-"""An unreadable SQLite file is told from any other fault, and is renamed with what SQLite keeps beside it."""
+"""An unreadable SQLite file is renamed with the files that SQLite keeps beside it, and no other file is."""
 
 import random
 import sqlite3
