@@ -15,11 +15,12 @@ The queue is bounded by the memory that its records need.
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from math import inf
 from threading import Condition
 from time import monotonic
+from typing import get_args
 
 from twisted.internet.defer import Deferred
 
@@ -42,6 +43,12 @@ DRAINING_PAUSE = 0.1  # longest pause between attempts while the queue drains, i
 # Bytes of memory for a record without its texts, and for each of its fields; measured with tracemalloc on
 # Python 3.11, rounded up.
 _RECORD_BYTES, _FIELD_BYTES, _CHARACTER_BYTES = 150, 40, 2
+
+
+# The names of the fields of each class of records.
+_FIELDS: dict[type, tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(kind)) for kind in get_args(Record)
+}
 
 
 @dataclass(slots=True)
@@ -228,6 +235,6 @@ class RecordQueue:
 
 def _size(record: Record) -> int:
     """Return an estimate of the bytes of memory that a record needs in the queue."""
-    names = record.__slots__
+    names = _FIELDS[type(record)]
     characters = sum(len(value) for name in names if isinstance(value := getattr(record, name), str))
     return _RECORD_BYTES + _FIELD_BYTES * len(names) + _CHARACTER_BYTES * characters
