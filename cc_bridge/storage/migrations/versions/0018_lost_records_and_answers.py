@@ -7,7 +7,7 @@ depends on a comment, so a downgrade leaves them as they are.
 from alembic import op
 
 revision = "0018"
-down_revision = "0016"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
