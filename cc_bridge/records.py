@@ -156,6 +156,7 @@ class GapReason(StrEnum):
     MESSAGE_DROPPED = "message_dropped"  # a malformed or forged message, whose content is not known
     DAEMON_DOWN = "daemon_down"
     CLOCK_STEP = "clock_step"  # the PBX's clock was set; the gap has no length
+    RECORDS_LOST = "records_lost"  # records were discarded, because the queue in memory or the disk was full
 
 
 @_record
@@ -411,7 +412,9 @@ class CustomerNumber:
 
 @_record
 class Gap:
-    """A gap: a period in which the PBX was not observed. Key: pbx, started_at.
+    """A gap: a period in which the PBX was not observed, or in which records were lost.
+
+    Key: pbx, started_at.
 
     If the PBX's clock was set, a gap of length 0 is stored, with the new time as its start and end.
     """
@@ -420,7 +423,9 @@ class Gap:
     started_at: float
     ended_at: float
     reason: GapReason
-    calls_affected: int  # number of visits and talks in progress at the start of the gap
+    calls_affected: (
+        int  # visits and talks in progress at the start of the gap; if records were lost, the lost ones
+    )
 
 
 @_record

@@ -1,8 +1,11 @@
 """One survey of one caller: the steps of an `Interview`, executed on an `AgiChannel`.
 
-A caller may hang up at any moment. An answer is therefore on disk before the next prompt is sent. The attempt
-is stored when the survey starts, and again when it ends for any reason. If an answer cannot be stored in
-time, the caller hears the goodbye, and the survey ends.
+A caller may hang up at any moment. An answer is therefore on disk before the next prompt is sent. If an
+answer cannot be stored in time, the caller hears the goodbye, and the survey ends with the reason
+`not_stored`. The answer still waits to be stored.
+
+The attempt is stored when the survey starts, and again when it ends. No caller waits for an attempt that is
+slow to be stored.
 
 A survey lasts at most `max_seconds`. The last FAREWELL_SECONDS of this time are kept for the goodbye. When
 only this time is left, the current prompt is stopped, so that no survey ends without a goodbye.
@@ -12,6 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import Any, TypeVar
 
 from asterisk.agi import AGIError, AGIHangup
@@ -50,7 +54,7 @@ _Record = TypeVar("_Record")
 
 VARIABLE = "CCB_SURVEY"
 FAREWELL_SECONDS = 5.0  # the shipped goodbyes take 1 to 4 s
-STORE_SECONDS = 5.0  # timeout of a store, during which the caller hears silence; it takes milliseconds
+STORE_SECONDS = 3.0  # timeout of a store, during which the caller hears silence; it takes milliseconds
 
 _ANY_KEY = "0123456789*#"
 # A recording that ended by silence contains a second of silence. Up to this length it contains no word.
@@ -59,8 +63,18 @@ _SILENT_SECONDS = 1.2
 # 0.02 s for a caller who hangs up at the beep.
 _WORDLESS_SECONDS = 0.3
 _BEEP_SECONDS = 1.0
+_ATTEMPT_SECONDS = 0.5  # timeout of the store of an attempt; the survey continues after it
 _LEAST_STORE_SECONDS = 0.5  # timeout of a store near the end of the survey's time
 _LONGEST_NAME = 100  # characters of a recording's name; a Uniqueid has about 15
+
+
+class _Stored(Enum):
+    """The outcome of an attempt to store a record within a timeout."""
+
+    ON_DISK = auto()
+    LATE = auto()  # the record still waits to be stored
+    FAILED = auto()
+
 
 StoreRecord = Callable[[SurveyAttempt | Answer | OptOut], Deferred[Any]]
 
@@ -110,7 +124,7 @@ class SurveySession:
         self._attempt = replace(
             self._attempt, ended_at=self._context.now(), result=step.result, reason=step.reason
         )
-        await self._store(self._attempt)
+        await self._store(self._attempt, 0)
 
     def _new_attempt(self) -> SurveyAttempt:
         """Return the SurveyAttempt record for the start of the survey; its result is `started`."""
@@ -178,7 +192,7 @@ class SurveySession:
             case Speak(language):
                 self._attempt = replace(self._attempt, language=language)
                 await self._set_language(language)
-                return await self._store_step(self._attempt)
+                return await self._store_attempt()
             case Save():
                 return await self._store_step(self._answer(step))
             case StopAsking():
@@ -222,9 +236,9 @@ class SurveySession:
     async def _begin(self) -> StepResult:
         """Store the attempt at its start, and set the channel's language to the language of the survey.
 
-        Return DONE, or NOT_STORED if the attempt could not be stored.
+        Return DONE, or NOT_STORED if the attempt cannot be stored.
         """
-        kept = await self._store_step(self._attempt)
+        kept = await self._store_attempt()
         await self._report(self._attempt.result)
         await self._set_language(self._attempt.language)
         return kept
@@ -322,15 +336,23 @@ class SurveySession:
         with suppress(AGIError, CancelledError):
             await self._set_language(self._request.language or self._channel_language)
 
-    async def _store_step(self, record: SurveyAttempt | Answer | OptOut) -> StepResult:
-        """Store a record. Return DONE, or NOT_STORED if storing failed or took too long."""
-        return StepResult.DONE if await self._store(record) else StepResult.NOT_STORED
+    async def _store_attempt(self) -> StepResult:
+        """Store the attempt, whose end is not known yet. Return NOT_STORED if that fails, otherwise DONE.
 
-    async def _store(self, record: SurveyAttempt | Answer | OptOut) -> bool:
-        """Store a record before the time limit of the survey ends; return whether that succeeded."""
-        context = self._context
+        A store that is slow continues, while the survey continues.
+        """
+        stored = await self._store(self._attempt, _ATTEMPT_SECONDS)
+        return StepResult.NOT_STORED if stored is _Stored.FAILED else StepResult.DONE
+
+    async def _store_step(self, record: Answer | OptOut) -> StepResult:
+        """Store a record. Return DONE, or NOT_STORED if storing failed or took too long."""
         seconds = min(STORE_SECONDS, max(self._seconds_left(), _LEAST_STORE_SECONDS))
-        return await _store_within(record, context.store, context.clock, seconds, self._ids)
+        stored = await self._store(record, seconds)
+        return StepResult.DONE if stored is _Stored.ON_DISK else StepResult.NOT_STORED
+
+    async def _store(self, record: SurveyAttempt | Answer | OptOut, seconds: float) -> _Stored:
+        """Store a record, and wait for that for up to `seconds`."""
+        return await _store_within(record, self._context.store, self._context.clock, seconds, self._ids)
 
 
 async def _store_within(
@@ -339,21 +361,21 @@ async def _store_within(
     clock: IReactorTime,
     seconds: float,
     ids: Mapping[str, str],
-) -> bool:
-    """Store a record; return True if it is on disk within `seconds`, False if storing fails or takes longer.
+) -> _Stored:
+    """Store a record; return whether it is on disk within `seconds`, still waits to be stored, or failed.
 
-    A slow store continues and may still succeed. `ids` identify the caller in the log: uniqueid, call_id,
-    attempt_id.
+    If `seconds` is 0, this function does not wait. A slow store continues and may still succeed. `ids`
+    identify the caller in the log: uniqueid, call_id, attempt_id.
     """
-    in_time: Deferred[bool] = Deferred()
+    in_time: Deferred[_Stored] = Deferred()
 
-    def resolve(stored: bool) -> None:
-        """Fire the Deferred `in_time` with the result, unless it has fired already."""
+    def resolve(outcome: _Stored) -> None:
+        """Fire the Deferred `in_time` with the outcome, unless it has fired already."""
         if not in_time.called:
-            in_time.callback(stored)
+            in_time.callback(outcome)
 
     def failed(failure: Failure) -> None:
-        """Log that the record was not stored, and fire the Deferred `in_time` with False."""
+        """Log that the record was not stored, and fire the Deferred `in_time` with FAILED."""
         kind, level = type(record).__name__, LogLevel.critical
         _log.failure(
             "cannot store the {kind} of the survey on channel {uniqueid!r}; the survey ends",
@@ -362,10 +384,12 @@ async def _store_within(
             kind=kind,
             **ids,
         )
-        resolve(False)
+        resolve(_Stored.FAILED)
 
-    timer = clock.callLater(seconds, resolve, False)
-    maybeDeferred(store, record).addCallbacks(lambda _: resolve(True), failed)
+    maybeDeferred(store, record).addCallbacks(lambda _: resolve(_Stored.ON_DISK), failed)
+    if not seconds:
+        resolve(_Stored.LATE)
+    timer = clock.callLater(seconds, resolve, _Stored.LATE)
     try:
         return await in_time
     finally:

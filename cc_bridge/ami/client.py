@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cc_bridge.ami.codec import Codec, Event, Message, encode
+from cc_bridge.ami.header_numbers import instant_of
 from cc_bridge.errors import AmiError, AmiLinkLost, AmiRefused, AmiTimeout
 
 __all__ = ["AmiClient", "AmiTimeouts"]
@@ -67,6 +68,7 @@ class AmiClient(Protocol):
         self.synced_until = 0.0  # all events before this time of the PBX's clock were received (last pong)
         self.on_pong: Callable[[float, float, float], None] = lambda _stamp, _sent, _received: None
         self.last_received_at = clock.seconds()
+        self._warned_of_time = False
         self._on_event = on_event
         self._clock = clock
         self._timeouts = timeouts or AmiTimeouts()
@@ -245,11 +247,20 @@ class AmiClient(Protocol):
         def pong(answer: Message) -> None:
             """Update `synced_until` and `clock_offset` from the PBX's time in the answer to a ping.
 
-            A PBX with timestampevents=no sends no time; nothing is updated then.
+            An answer without a plausible time updates nothing. If it holds an implausible time, a warning is
+            logged, once in each session.
             """
+            text = answer.headers.get("Timestamp")
             try:
-                stamp = float(answer.headers["Timestamp"])
-            except (KeyError, ValueError):
+                stamp = instant_of(str(text))
+            except ValueError:
+                if text is not None and not self._warned_of_time:
+                    self._warned_of_time = True
+                    _log.warn(
+                        "Asterisk answered a ping with the implausible time {text!r}; this time is ignored,"
+                        " and the PBX's clock counts as unchanged: check the clock of the PBX",
+                        text=str(text)[:40],
+                    )
                 return
             received = self._clock.seconds()
             self.synced_until = stamp

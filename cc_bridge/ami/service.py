@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 
 from cc_bridge.ami.client import AmiClient, AmiTimeouts
 from cc_bridge.ami.codec import Codec, EventSpec, MessageCounts
+from cc_bridge.ami.header_numbers import is_plausible
 from cc_bridge.ami.pbx_clock import PbxClock
 from cc_bridge.errors import AmiError, AmiLinkLost, AmiTimeout
 
@@ -295,10 +296,20 @@ class AmiService:
             self._listener.ami_event(event)
             return
         if event.name == "FullyBooted" and not self._booted.called:
-            uptime = str(event.headers.get("Uptime", ""))
-            self.started_at = self.pbx_now() - int(uptime) if uptime.isdigit() else 0.0
+            self.started_at = self._asterisk_start(event.headers.get("Uptime"))
             self._booted.callback(None)
         self._early.append(event)
+
+    def _asterisk_start(self, uptime: Any) -> float:
+        """Return the instant at which Asterisk started, `uptime` seconds before now.
+
+        The result is 0 if `uptime` is missing or implausible.
+        """
+        try:
+            started_at = self.pbx_now() - int(uptime)
+        except (TypeError, ValueError, OverflowError):
+            return 0.0
+        return started_at if is_plausible(started_at) else 0.0
 
     def _lost(self, why: str) -> str:
         """End the session because the connection was lost; return the reason `why` unchanged.

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from cc_bridge.ami.codec import EventSpec
+from cc_bridge.ami.header_numbers import count_of, is_plausible
 from cc_bridge.calls.ami_headers import (
     EXPLICIT_HANGUP,
     EventHeaders,
@@ -81,7 +82,7 @@ _READERS: dict[str, _EventReader] = {
         "Language Channel",
     ),
     "Hangup": _reader(
-        lambda h, at: ChannelEnded(at, h["Uniqueid"], int(h["Cause"]), h["Linkedid"]),
+        lambda h, at: ChannelEnded(at, h["Uniqueid"], count_of(h["Cause"]), h["Linkedid"]),
         "Uniqueid Linkedid Cause",
     ),
     "HangupRequest": _reader(lambda h, at: HangupRequested(at, h["Uniqueid"], by_pbx=False), "Uniqueid"),
@@ -193,14 +194,23 @@ def read(event: Any, received_at: Callable[[], float]) -> CallEvent | None:
     """Return the typed form of a pyst2 `Event`; None if the event is irrelevant or malformed.
 
     The typed event gets its instant from the `Timestamp` header, which Asterisk writes with microseconds. A
-    PBX with timestampevents=no sends no such header. The instant is then the result of `received_at()`.
+    PBX with timestampevents=no sends no such header. Without the header, or with one that holds no plausible
+    instant, the instant is the result of `received_at()`.
     """
     make = _MAKE.get(event.name)
     if make is None:
         return None
     headers = event.headers
     try:
-        stamp = headers.get("Timestamp")
-        return make(headers, float(stamp) if stamp else received_at())
+        return make(headers, _stamp(headers) or received_at())
     except (KeyError, ValueError, TypeError):
         return None
+
+
+def _stamp(headers: EventHeaders) -> float:
+    """Return the instant in the `Timestamp` header; 0 if it is missing or implausible.
+
+    Raises ValueError or TypeError if the header is no number.
+    """
+    stamp = float(headers.get("Timestamp") or 0)
+    return stamp if is_plausible(stamp) else 0.0

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from cc_bridge.ami.header_numbers import count_of, instant_of, seconds_of
 from cc_bridge.calls.channels_and_bridges import is_local
 from cc_bridge.calls.events import (
     AttendedTransferred,
@@ -93,7 +94,7 @@ def queue_run(h: EventHeaders, at: float) -> QueueRun | None:
 
 def joined(h: EventHeaders, at: float) -> Joined:
     """Return the typed event for QueueCallerJoin: a caller entered a queue."""
-    return Joined(at, h["Uniqueid"], h["Linkedid"], h["Queue"], int(h["Position"]), *_caller(h))
+    return Joined(at, h["Uniqueid"], h["Linkedid"], h["Queue"], count_of(h["Position"]), *_caller(h))
 
 
 def called(h: EventHeaders, at: float) -> Called:
@@ -122,8 +123,8 @@ def gave_up(h: EventHeaders, at: float) -> GaveUp:
         h["Uniqueid"],
         h["Linkedid"],
         h["Queue"],
-        int(h["HoldTime"]),
-        int(h["OriginalPosition"]),
+        seconds_of(h["HoldTime"]),
+        count_of(h["OriginalPosition"]),
         *_caller(h),
     )
 
@@ -139,7 +140,7 @@ def connected(h: EventHeaders, at: float) -> Connected:
         h["MemberName"],
         h["DestUniqueid"],
         h["DestChannel"],
-        int(h["HoldTime"]),
+        seconds_of(h["HoldTime"]),
         *_caller(h),
     )
 
@@ -149,7 +150,9 @@ def pbx_hung_up(h: EventHeaders, at: float) -> HangupRequested | None:
 
     The header Cause shows whether the hang-up was requested explicitly. If it was not, the result is None.
     """
-    return HangupRequested(at, h["Uniqueid"], by_pbx=True) if int(h["Cause"]) == EXPLICIT_HANGUP else None
+    if count_of(h["Cause"]) != EXPLICIT_HANGUP:
+        return None
+    return HangupRequested(at, h["Uniqueid"], by_pbx=True)
 
 
 def blind_transferred(h: EventHeaders, at: float) -> BlindTransferred | None:
@@ -201,12 +204,20 @@ def member_seen(h: EventHeaders, at: float) -> MemberSeen:
         h["Queue"],
         h.get("Interface") or h["Location"],  # events say Interface, QueueStatus says Location
         h.get("MemberName") or h["Name"],
-        int(h["Status"]),
+        count_of(h["Status"]),
         h["Paused"] == "1",
         h.get("PausedReason", ""),
-        int(h.get("Wrapuptime") or 0),
-        float(h.get("LastPause") or 0),
+        seconds_of(h.get("Wrapuptime") or "0"),
+        _paused_at(h.get("LastPause", "")),
     )
+
+
+def _paused_at(text: str) -> float:
+    """Return the start of a pause in UTC seconds; 0 if the header is empty, 0 or no plausible instant."""
+    try:
+        return instant_of(text)
+    except ValueError:
+        return 0.0
 
 
 def dial_started(h: EventHeaders, at: float) -> DialStarted:

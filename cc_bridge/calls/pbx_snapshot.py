@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from cc_bridge.ami.header_numbers import count_of, seconds_of
 from cc_bridge.calls.ami_events import read
 from cc_bridge.calls.events import Joined, MemberSeen
 
@@ -139,11 +140,11 @@ def _entry(item: Any, taken_at: float) -> Joined:
     """Return the waiting caller of a QueueEntry item, as if their QueueCallerJoin had been received."""
     h: ItemHeaders = item.headers
     return Joined(
-        at=taken_at - int(h["Wait"]),
+        at=taken_at - seconds_of(h["Wait"]),
         uniqueid=h["Uniqueid"],
         linkedid=h["Uniqueid"],
         queue=h["Queue"],
-        position=int(h["Position"]),
+        position=count_of(h["Position"]),
         number=h["CallerIDNum"].replace("unknown", ""),
         name=h["CallerIDName"].replace("unknown", ""),
         language="",

@@ -42,13 +42,16 @@ def _check_url(url: str) -> None:
 class StorageConfig(Section):
     """The database URL, the journal, and the largest sizes of the journal and of the queue in memory.
 
-    The queue in memory has the records that are not yet written to disk.
+    The queue in memory has the records that are not yet written to disk. `max_queued_records` is 0 if only
+    the size of the queue is limited.
     """
 
     url: Annotated[str, readable(_check_url), Field(repr=False)] = (
         "sqlite:////var/lib/cc-bridge/cc-bridge.sqlite"
     )
-    max_queued_records: int = Field(default=100_000, ge=1000)
+    max_queued_mb: int = Field(default=256, ge=1)
+    max_queued_records: int = Field(default=0, ge=0)
+    answer_timeout_seconds: float = Field(default=30, ge=1, le=3600)
     journal_file: Path = Path("/var/lib/cc-bridge/journal.sqlite")
     journal_max_mb: int = Field(default=1024, ge=1)
 

@@ -9,10 +9,9 @@ journal to the server, stops next. The HTTP server closes last, so that /readyz 
 during the shutdown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.application.internet import TimerService
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
@@ -20,6 +19,7 @@ from twisted.logger import Logger
 
 from cc_bridge.config import Config
 from cc_bridge.daemon.jobs.digests import DigestJob
+from cc_bridge.daemon.jobs.file_check import FileCheckJob
 from cc_bridge.daemon.jobs.follow_ups import FollowUpJob
 from cc_bridge.daemon.jobs.retention import RetentionJob
 from cc_bridge.daemon.jobs.rollups import RollupJob
@@ -35,20 +35,20 @@ from cc_bridge.daemon.services.fast_agi import FastAgi
 from cc_bridge.daemon.services.follow_up_api import FollowUpApi
 from cc_bridge.daemon.services.health import Health
 from cc_bridge.daemon.services.http import Http
+from cc_bridge.daemon.services.lost_records import LostRecords
 from cc_bridge.daemon.services.metrics_recorder import MetricsRecorder
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 from cc_bridge.daemon.services.survey_callback_dialer import SurveyCallbackDialer
 from cc_bridge.daemon.services.survey_invitations import SurveyInvitations
 from cc_bridge.daemon.services.survey_routing_check import SurveyRoutingCheck
 from cc_bridge.daemon.services.survey_version_check import SurveyVersionCheck
+from cc_bridge.daemon.services.ticks import Ticks
 from cc_bridge.daemon.services.wallboard_publisher import WallboardPublisher
 from cc_bridge.records import OpenStateRecord
 
 __all__ = ["Bridge"]
 
 _log = Logger()
-
-_TICK_SECONDS = 1.0
 
 
 class Bridge(SequentialServices):
@@ -80,6 +80,7 @@ class Bridge(SequentialServices):
         self.pipeline = pipeline = RecordPipeline(context)
         self.listener = AmiListener(context, pipeline, observed_until, unfinished)
         self.tracker, self.link, now = self.listener.tracker, self.listener.link, self.listener.link.pbx_now
+        self.losses = LostRecords(context, pipeline, now)
         self.recorder = MetricsRecorder(context, self.surveys, self.tracker)
         self.metrics, on_stage = self.recorder.metrics, self.recorder.metrics.count_survey_stage
         self.fast_agi = FastAgi(context)
@@ -106,11 +107,11 @@ class Bridge(SequentialServices):
         )
         self.agent_api, self.follow_up_api = AgentApi(context, now), FollowUpApi(context, now)
         self.wallboard = WallboardPublisher(context, self.surveys, self.tracker, self.link)
-        self.health = Health(self.link, pipeline, self.fast_agi.factory)
+        self.health = Health(self.link, pipeline, self.fast_agi.factory, self.losses, context.tasks)
         self.http = self._make_http(context)
         self.jobs = self._make_jobs(context, observed_until)
         self._subscribe()
-        self._add_children(reactor)
+        self._add_children(context)
 
     # -- start and stop
 
@@ -133,6 +134,7 @@ class Bridge(SequentialServices):
 
     def stopService(self) -> Deferred[None]:
         """Stop all services in reverse order, then close the database connections."""
+        self.pipeline.shutdown_started()
         return super().stopService().addBoth(lambda _: self._database.close())
 
     @property
@@ -159,7 +161,7 @@ class Bridge(SequentialServices):
         now, pipeline = self.link.pbx_now, self.pipeline
         called_at = self.callbacks.plan.called_at if self.callbacks else {}
         history = self.invitations.history
-        digests = DigestJob(context)
+        digests, files = DigestJob(context), FileCheckJob(context)
         deliveries = pipeline.webhooks.deliveries if pipeline.webhooks else None
         self.metrics.watch(
             self.tracker,
@@ -170,6 +172,7 @@ class Bridge(SequentialServices):
             deliveries,
             digests,
             self.http.site,
+            files,
         )
         jobs = MultiService()
         for job in (
@@ -187,6 +190,7 @@ class Bridge(SequentialServices):
                 observed_until,
             ),
             digests,
+            files,
         ):
             jobs.addService(job)
         return jobs
@@ -196,20 +200,19 @@ class Bridge(SequentialServices):
             self.pipeline.subscribe(consumer.handle_record)
         self.listener.on_snapshot(self.recorder.init_queues)
 
-    def _add_children(self, reactor: Any) -> None:
-        ticking = TimerService(_TICK_SECONDS, self._tick)
-        ticking.clock = reactor
+    def _add_children(self, context: Context) -> None:
         children = (
             self.surveys,  # first: a faulty survey must reject a reload before any other service changes
             self.http,
             self.pipeline,
+            self.losses,
             self.recorder,
             self.versions,
             self.customers,
             self.agent_api,
             self.follow_up_api,
             self.wallboard,
-            ticking,
+            Ticks(context, self._ticks()),
             self.jobs,
             self.callbacks,
             self.listener,
@@ -221,9 +224,16 @@ class Bridge(SequentialServices):
         for child in filter(None, children):
             MultiService.addService(self, child)
 
-    def _tick(self) -> None:
-        self.listener.tick()
+    def _ticks(self) -> dict[str, Callable[[], None]]:
+        """Return the functions that run once a second, by name. An error of one does not stop the others."""
+        return {
+            "call tracker": self.listener.tick,
+            "survey callbacks": self._tick_callbacks,
+            "record batches": self.pipeline.commit_batch,
+            "lost records": self.losses.tick,
+            "wallboard": self.wallboard.tick,
+        }
+
+    def _tick_callbacks(self) -> None:
         if self.callbacks and self.link.up:
             self.callbacks.tick()
-        self.pipeline.commit_batch()
-        self.wallboard.tick()

@@ -14,15 +14,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet import reactor as _reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge
 from cc_bridge.daemon.open_files import raise_limit
+from cc_bridge.daemon.periodic_task import PeriodicTask
 from cc_bridge.daemon.port_holder import port_holder
 from cc_bridge.daemon.sd_notify import SdNotify
+from cc_bridge.daemon.shutdown_deadline import SHUTDOWN_MARGIN_SECONDS, ShutdownDeadline
 from cc_bridge.errors import CcBridgeError, ConfigError
 from cc_bridge.logs import set_level, start_logging
 from cc_bridge.records import OpenStateRecord
@@ -31,6 +33,7 @@ from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.pipeline.journal_import import pending_in
 from cc_bridge.storage.queries.open_state import observed_until, open_records
+from cc_bridge.storage.unreadable_file import open_or_set_aside
 from cc_bridge.storage.write_access import require_write_access
 
 __all__ = ["run", "start"]
@@ -39,8 +42,11 @@ _log = Logger()
 reactor: Any = _reactor  # typed as Any: the reactor's interfaces depend on the platform
 
 
-def start(config: Config) -> Bridge:
+def start(config: Config, deadline: ShutdownDeadline | None = None) -> Bridge:
     """Return a started bridge that stops when the reactor stops.
+
+    If the shutdown takes longer than `run.shutdown_timeout_seconds` and 4 s, `deadline` ends the process.
+    None: nothing does.
 
     Raises ConfigError for an invalid configuration or a port in use, SurveyError for a faulty survey file,
     and StorageError for a database or journal that cannot be opened.
@@ -51,8 +57,16 @@ def start(config: Config) -> Bridge:
         bridge.startService()
     except CannotListenError as error:
         raise ConfigError(_cannot_listen(config, error)) from error
-    reactor.addSystemEventTrigger("before", "shutdown", bridge.stopService)
+    reactor.addSystemEventTrigger("before", "shutdown", _stop, bridge, deadline)
     return bridge
+
+
+def _stop(bridge: Bridge, deadline: ShutdownDeadline | None) -> Deferred[None]:
+    """Stop a bridge within a deadline; return a Deferred that fires when all services have stopped."""
+    if deadline is None:
+        return bridge.stopService()
+    deadline.start(bridge.config.run.shutdown_timeout_seconds + SHUTDOWN_MARGIN_SECONDS)
+    return bridge.stopService().addBoth(lambda _: deadline.services_stopped())
 
 
 def _cannot_listen(config: Config, error: CannotListenError) -> str:
@@ -71,23 +85,25 @@ def _state_of_earlier_daemon(config: Config) -> tuple[float | None, list[OpenSta
     The time is in UTC seconds, or None if no earlier daemon has observed this PBX. The state consists of
     calls and agent states. Both are read from a local file: from the SQLite database, whose tables this
     function creates or upgrades, or from the journal if the database is a server. The database server is
-    not queried, so that the daemon can start while the server is unreachable.
+    not queried, so that the daemon can start while the server is unreachable. A local file that cannot be
+    read is set aside: it is renamed, and a new file is used.
     """
     make_engine(config.storage.url).dispose()  # raises for a URL that can never work
     if config.storage.on_server:
-        journal = Journal(config.storage.journal_file, config.storage.journal_max_mb * 1024**2)
+        limit = config.storage.journal_max_mb * 1024**2
+        journal = Journal(config.storage.journal_file, limit, sets_aside=True)
         journal.open()
         left = journal.observed_until(config.pbx.name), journal.open_records(config.pbx.name)
         journal.close()
         return left
-    if waiting := pending_in(config.storage.journal_file):
+    if waiting := pending_in(config.storage.journal_file, sets_aside=True):
         _log.warn(
             "{waiting} records in the journal {file} are not in the database, because storage.url no longer"
             " names a database server; import them with `cc-bridge db import-journal`",
             waiting=waiting,
             file=config.storage.journal_file,
         )
-    engine = open_database(config.storage.url)
+    engine = open_or_set_aside(config.storage.url, open_database)
     require_write_access(engine)
     with engine.connect() as connection:
         left = observed_until(connection, config.pbx.name), open_records(connection, config.pbx.name)
@@ -107,7 +123,7 @@ def run(config: Config, load: Callable[[], Config]) -> None:
     # All timers follow the monotonic clock. With Twisted's default, a clock that is set back by an hour would
     # stop them for an hour.
     reactor.seconds = time.monotonic
-    bridge = start(config)
+    bridge = start(config, ShutdownDeadline())
     notify = SdNotify(os.environ)
     status = f"pages on {bridge.http_address}, surveys on {bridge.agi_address}"
     _notify_systemd(notify, status, bridge.health.alive)
@@ -149,11 +165,15 @@ def _notify_systemd(notify: SdNotify, status: str, alive: Callable[[], Mapping[s
 
     `status` is the text that systemd shows. The periodic message (watchdog) is sent from the reactor, so a
     hung reactor sends none. The message is also omitted while `alive` reports a fault, such as an ended
-    writer thread. systemd restarts the daemon if the message does not arrive.
+    writer thread or a periodic task that no longer runs. systemd restarts the daemon if the message does not
+    arrive.
     """
     reactor.callWhenRunning(notify.ready, status)
     reactor.addSystemEventTrigger("before", "shutdown", notify.stopping)
     if notify.watchdog_seconds:
-        watching = LoopingCall(lambda: None if any(alive().values()) else notify.alive())
-        watching.clock = reactor
-        watching.start(notify.watchdog_seconds / 2)
+        PeriodicTask(
+            "systemd watchdog",
+            notify.watchdog_seconds / 2,
+            lambda: None if any(alive().values()) else notify.alive(),
+            reactor,
+        ).start()

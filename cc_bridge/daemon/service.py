@@ -5,7 +5,7 @@ Services start in order and stop in reverse order, each after the previous one h
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 from time import time
@@ -18,6 +18,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from cc_bridge.config import Config
+from cc_bridge.daemon.periodic_task import PeriodicTask
 from cc_bridge.queue_names import QueueMap, QueueNames
 from cc_bridge.storage.database import Database
 
@@ -41,12 +42,24 @@ class Context:
     now: Callable[[], float]  # this machine's clock, UTC seconds since the epoch
     in_thread: Callable[..., Deferred[Any]]  # calls a function in a thread; the Deferred fires in the reactor
     database: Database
+    tasks: list[PeriodicTask] = field(default_factory=list)  # all periodic tasks, for /healthz
 
     @classmethod
     def of(cls, config: Config, reactor: Any) -> "Context":
         """Return a context with this machine's clock, the reactor's threads and the configured database."""
         in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
-        return cls(config, reactor, time, in_thread, Database(config.storage.url, reactor))
+        storage = config.storage
+        database = Database(storage.url, reactor, storage.answer_timeout_seconds)
+        return cls(config, reactor, time, in_thread, database)
+
+    def periodic_task(self, name: str, interval: float, function: Callable[[], Any]) -> PeriodicTask:
+        """Return a new task that calls `function` every `interval` seconds once it is started.
+
+        /healthz reports the task by its `name` if it stops to run.
+        """
+        task = PeriodicTask(name, interval, function, self.reactor)
+        self.tasks.append(task)
+        return task
 
 
 def per_queue(*options: str) -> tuple[str, ...]:

@@ -263,8 +263,8 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         Kpi(
             "survey_stages",
             "Callers who reached a stage: invited or the reason against it, caller_left_first, started,"
-            " answered, invalid, no_input, skipped, not_recorded, opted_out, hung_up, complete, partial,"
-            " declined",
+            " answered, invalid, no_input, skipped, not_recorded, not_stored, opted_out, hung_up, complete,"
+            " partial, declined",
             "number of times the stage was reached",
             "surveys",
             "FastAGI; survey_decisions.stage, survey_attempts.result, survey_attempts.reason",

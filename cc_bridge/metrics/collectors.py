@@ -18,6 +18,7 @@ from cc_bridge.metrics.observed_state import (
     ForwarderState,
     HttpState,
     LinkState,
+    LocalFileState,
     StoreState,
     TrackerState,
     WebhookState,
@@ -27,6 +28,7 @@ from cc_bridge.surveys.hangup_outliers import HangupOutliers
 
 __all__ = [
     "DigestCollector",
+    "FileCollector",
     "FollowUpCollector",
     "HttpCollector",
     "QueueCollector",
@@ -149,6 +151,21 @@ class DigestCollector(Collector):
         yield _read("digest_failures", self._pbx, _by_name(digests.failures))
 
 
+class FileCollector(Collector):
+    """Collects whether the SQLite database or journal is damaged, and how many files were set aside."""
+
+    def __init__(self, pbx: str, files: LocalFileState) -> None:
+        self._pbx = pbx
+        self._files = files
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        yield _read("storage_damaged_files", self._pbx, {(): int(self._files.damaged)})
+        yield _read("storage_set_aside_files", self._pbx, {(): self._files.set_aside})
+
+
 def _by_name(values: Mapping[str, float]) -> Values:
     return {(name,): value for name, value in values.items()}
 
@@ -269,6 +286,8 @@ class StateCollector(Collector):
     def _storage(self) -> Iterator[Metric]:
         store = self._store
         yield self._family("storage_queue_records", {(): store.backlog})
+        yield self._family("storage_queue_bytes", {(): store.backlog_bytes})
+        yield self._family("storage_queue_limit_bytes", {(): store.max_backlog_bytes})
         yield self._family("storage_queue_oldest_seconds", {(): store.oldest_seconds})
         yield self._family("storage_written_records", {(table,): n for table, n in store.written.items()})
         yield self._family("storage_batches", {(): store.batches})

@@ -294,7 +294,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "surveys",
             "queue",
             "stage",
-            series="queues * 36",
+            series="queues * 37",
             initial={"stage": _USUAL_STAGES},
         ),
         _kpi("not_routed_calls", "counter", "not_routed", "callers", "queue", series="queues"),
@@ -407,7 +407,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "gap",
             "seconds",
             "reason",
-            series="5",
+            series="6",
             initial={"reason": GapReason},
         ),
         MetricFamily(
@@ -416,7 +416,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "Visits and talks in progress when an observation gap started, by reason of the gap.",
             "calls",
             ("reason",),
-            "5",
+            "6",
             "number of calls that a gap affected",
             counted=True,
             initial={"reason": GapReason},
@@ -514,6 +514,21 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             use="length of the queue, next to storage_queue_oldest_seconds",
         ),
         MetricFamily(
+            "storage_queue_bytes",
+            "gauge",
+            "Estimated memory of the records that wait to be written.",
+            "bytes",
+            use="see how soon records are lost: storage_queue_bytes / storage_queue_limit_bytes",
+        ),
+        MetricFamily(
+            "storage_queue_limit_bytes",
+            "gauge",
+            "Largest value of storage_queue_bytes (storage.max_queued_mb). Further records are lost, except"
+            " survey answers, survey attempts and opt-outs.",
+            "bytes",
+            use="next to storage_queue_bytes",
+        ),
+        MetricFamily(
             "storage_queue_oldest_seconds",
             "gauge",
             "Age of the oldest record in memory that waits to be written; 0 if none waits.",
@@ -553,6 +568,18 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "counter",
             "Records that were lost because of a full queue, a full journal or a forced stop.",
             "records",
+        ),
+        MetricFamily(
+            "storage_damaged_files",
+            "gauge",
+            "1 if the last daily check found damaged pages in the SQLite file on local disk; 0 if not.",
+            "files",
+        ),
+        MetricFamily(
+            "storage_set_aside_files",
+            "gauge",
+            "Unreadable SQLite files on local disk that were renamed and lie beside the new file.",
+            "files",
         ),
         MetricFamily("journal_bytes", "gauge", "Size of the journal on local disk.", "bytes"),
         MetricFamily(

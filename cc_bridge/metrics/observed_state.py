@@ -19,6 +19,7 @@ __all__ = [
     "HttpState",
     "JournalState",
     "LinkState",
+    "LocalFileState",
     "StoreState",
     "TrackerState",
     "WebhookState",
@@ -89,8 +90,8 @@ class LinkState(Protocol):
 class StoreState(Protocol):
     """The interface of the storage writer.
 
-    `backlog` is the number of records in memory that are not yet stored, `oldest_seconds` the age of the
-    oldest of them.
+    `backlog` is the number of records in memory that are not yet stored, `backlog_bytes` the memory that they
+    need, and `max_backlog_bytes` its limit. `oldest_seconds` is the age of the oldest of them.
     """
 
     written: dict[str, int]
@@ -101,6 +102,10 @@ class StoreState(Protocol):
     def failures(self) -> int: ...
     @property
     def backlog(self) -> int: ...
+    @property
+    def backlog_bytes(self) -> int: ...
+    @property
+    def max_backlog_bytes(self) -> float: ...
     @property
     def oldest_seconds(self) -> float: ...
     @property
@@ -162,6 +167,17 @@ class DigestState(Protocol):
     failures: dict[str, int]  # number of mails given up
     due_at: dict[str, float]  # UTC seconds since the epoch
     last_sent_at: dict[str, float]  # UTC seconds since the epoch; 0: never
+
+
+class LocalFileState(Protocol):
+    """The interface of the check of the SQLite database or journal.
+
+    `damaged` is True if the last check found damaged pages. `set_aside` is the number of unreadable files
+    that were renamed and lie beside the file.
+    """
+
+    damaged: bool
+    set_aside: int
 
 
 class ForeignState(Protocol):

@@ -22,6 +22,7 @@ from cc_bridge import __version__
 from cc_bridge.follow_ups.follow_up import FollowUp, FollowUpCount
 from cc_bridge.metrics.collectors import (
     DigestCollector,
+    FileCollector,
     FollowUpCollector,
     HttpCollector,
     QueueCollector,
@@ -36,6 +37,7 @@ from cc_bridge.metrics.observed_state import (
     ForwarderState,
     HttpState,
     LinkState,
+    LocalFileState,
     StoreState,
     TrackerState,
     WebhookState,
@@ -285,6 +287,7 @@ class RecordMetrics:
         webhooks: WebhookState | None = None,
         digests: DigestState | None = None,
         http: HttpState | None = None,
+        files: LocalFileState | None = None,
     ) -> None:
         """Export the state of live objects of the daemon, such as the tracker, at each scrape.
 
@@ -294,6 +297,8 @@ class RecordMetrics:
             self.registry.register(DigestCollector(self._pbx, digests))
         if http is not None:
             self.registry.register(HttpCollector(self._pbx, http))
+        if files is not None:
+            self.registry.register(FileCollector(self._pbx, files))
         self.registry.register(StateCollector(self._pbx, tracker, link, store, agi, forwarder, webhooks))
 
 

@@ -15,12 +15,13 @@ _CONNECTIONS = 20
 class Database:
     """A database with one SQLAlchemy engine, which connects at its first use.
 
-    The constructor gets the database's URL. It raises StorageError for a URL that can never work, such as an
-    invalid one or one of an unsupported database.
+    The constructor gets the database's URL. A database server must answer each question within
+    `answer_seconds`. The constructor raises StorageError for a URL that can never work, such as an invalid
+    one or one of an unsupported database.
     """
 
-    def __init__(self, url: str, reactor: Any) -> None:
-        self.engine = make_engine(url, connections=_CONNECTIONS)
+    def __init__(self, url: str, reactor: Any, answer_seconds: float | None = None) -> None:
+        self.engine = make_engine(url, _CONNECTIONS, answer_seconds)
         self._reactor = reactor
 
     def read_pool(self, name: str, limit: int) -> DatabaseReadPool:

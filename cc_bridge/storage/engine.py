@@ -2,11 +2,13 @@
 
 An SQLite file needs a check. If it is deleted or moved away, an open connection still writes to the lost file
 without an error. So each connection that leaves the pool is checked: if the file at the path is no longer the
-file that was opened, a new connection is made.
+file that was opened, a new connection is made. If the file was overwritten, an error is raised.
 """
 
+import os
 import sqlite3
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -17,7 +19,11 @@ from cc_bridge.errors import StorageError, how_to_install
 from cc_bridge.safe_text.redaction import redacted_url
 from cc_bridge.storage.private_files import create_private
 
-__all__ = ["identity", "make_engine", "shown_url"]
+__all__ = ["check_header", "identity", "make_engine", "shown_url"]
+
+_SQLITE_HEADER = b"SQLite format 3\0"  # the start of each SQLite file
+_descriptors: dict[tuple[int, int], int] = {}  # open files of `check_header`, by device and inode
+_descriptors_lock = Lock()
 
 # Timeouts for a server that does not answer, as arguments of each driver: seconds, tcp_user_timeout in ms.
 # Without them a dead network path blocks the writer for the two hours of TCP's keepalive.
@@ -25,11 +31,15 @@ _CONNECT_ARGS: dict[str, dict[str, Any]] = {
     "psycopg": {"connect_timeout": 5, "tcp_user_timeout": 30_000},
     "pymysql": {"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30},
 }
+_GRACE_SECONDS = 2.0  # after a statement's time limit, for the server's error to arrive
 _EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
 
 
-def make_engine(url: str | URL, connections: int = 5) -> Engine:
+def make_engine(url: str | URL, connections: int = 5, answer_seconds: float | None = None) -> Engine:
     """Return an engine that connects at its first use and keeps up to `connections` connections open.
+
+    A database server must answer each question within `answer_seconds`; None is no limit. Otherwise the
+    connection is closed, and a database error is raised. SQLite has no such limit.
 
     Raises StorageError for a URL that can never work: invalid, of an unsupported database, of a driver that
     is not installed, or in a directory that does not exist.
@@ -45,10 +55,14 @@ def make_engine(url: str | URL, connections: int = 5) -> Engine:
             )
         connect_args = dict(_CONNECT_ARGS.get(url.get_driver_name(), {}))
         if backend == "postgresql":
-            connect_args["options"] = _options(url)
-        return create_engine(
+            connect_args["options"] = _options(url, answer_seconds)
+        elif answer_seconds is not None:
+            connect_args |= {"read_timeout": answer_seconds, "write_timeout": answer_seconds}
+        engine = create_engine(
             url, pool_pre_ping=True, pool_size=connections, hide_parameters=True, connect_args=connect_args
         )
+        if backend == "postgresql" and answer_seconds is not None:
+            _limit_postgresql(engine, answer_seconds)
     except (ArgumentError, NoSuchModuleError, ValueError):  # their texts may quote the URL, with its password
         raise StorageError(
             "the storage URL is not valid: use the form sqlite:///path or postgresql://user@host/name"
@@ -56,6 +70,7 @@ def make_engine(url: str | URL, connections: int = 5) -> Engine:
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(backend, "")
         raise StorageError(f"the database driver is missing ({error}): {how_to_install(extra)}") from error
+    return engine
 
 
 def shown_url(engine: Engine) -> str:
@@ -63,14 +78,32 @@ def shown_url(engine: Engine) -> str:
     return redacted_url(engine.url.render_as_string(hide_password=False))
 
 
-def _options(url: URL) -> str:
-    """Return PostgreSQL's session options: `jit = off`, followed by the options in the URL.
+def _limit_postgresql(engine: Engine, seconds: float) -> None:
+    """Let each connection of an engine wait for an answer of PostgreSQL for up to `seconds`, and a bit more.
+
+    PostgreSQL itself ends a statement after `seconds` (see `_options`). The connection waits longer, so that
+    a server that works sends its error.
+    """
+    from cc_bridge.storage.psycopg_limit import limited_connection  # noqa: PLC0415 - psycopg is optional
+
+    limited = limited_connection(seconds + _GRACE_SECONDS)
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _entry: Any, args: Any, options: Any) -> Any:
+        return limited.connect(*args, **options)
+
+
+def _options(url: URL, answer_seconds: float | None) -> str:
+    """Return PostgreSQL's session options: `jit = off`, a time limit, and the options in the URL.
+
+    The time limit is `answer_seconds` for each statement; None is no limit.
 
     With `jit` on, PostgreSQL compiles each statement that it expects to be expensive. Compiling can take
     longer than the statement itself, for example for a view over a month and 200 agents.
     """
     given = url.query.get("options", ())
-    return " ".join(("-c jit=off", *((given,) if isinstance(given, str) else given)))
+    limit = () if answer_seconds is None else (f"-c statement_timeout={round(answer_seconds * 1000)}",)
+    return " ".join(("-c jit=off", *limit, *((given,) if isinstance(given, str) else given)))
 
 
 def _sqlite(url: URL, connections: int) -> Engine:
@@ -108,12 +141,39 @@ def _sqlite(url: URL, connections: int) -> Engine:
     def checked_out(_connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
         if entry.info["file"] != identity(path):
             raise DisconnectionError("the SQLite file is not the one that was opened")
+        check_header(path)
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def check_header(path: Path) -> None:
+    """Raise sqlite3.DatabaseError if a file does not start like an SQLite database.
+
+    SQLite itself would not notice this while the file is open: it reads the start of the file from memory,
+    and writes new data to another file at first. An empty or missing file passes.
+
+    The file is opened once, and is closed only after it was deleted. If a process closes any descriptor of a
+    file, the system releases all locks of this process on the file, also those of SQLite (fcntl(2)). Other
+    processes would then delete the write-ahead log.
+    """
+    key = identity(path)
+    if key is None:
+        return
+    with _descriptors_lock:
+        if key not in _descriptors:
+            for old, descriptor in list(_descriptors.items()):
+                if not os.fstat(descriptor).st_nlink:
+                    os.close(_descriptors.pop(old))
+            _descriptors[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        start = os.pread(_descriptors[key], len(_SQLITE_HEADER), 0)
+    if start and start != _SQLITE_HEADER:
+        error = sqlite3.DatabaseError("file is not a database")
+        error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
+        raise error
 
 
 def identity(path: Path) -> tuple[int, int] | None:

@@ -85,15 +85,22 @@ def configuration(
     return config
 
 
-def open_database(url: str | URL) -> Engine:
+def open_database(url: str | URL, answer_seconds: float | None = None) -> Engine:
     """Return an engine for a database that has the schema of this cc_bridge.
 
-    An empty database gets the schema; an older schema is upgraded.
+    An empty database gets the schema; an older schema is upgraded. A database server must answer each
+    question within `answer_seconds`, except during an upgrade, which takes minutes with millions of rows.
+    None is no limit.
     """
-    engine = make_engine(url)
+    engine = make_engine(url, answer_seconds=answer_seconds)
     try:
         if _version(engine) != newest():
-            _migrate(engine)
+            unlimited = engine if answer_seconds is None else make_engine(url)
+            try:
+                _migrate(unlimited)
+            finally:
+                if unlimited is not engine:
+                    unlimited.dispose()
     except BaseException:
         engine.dispose()
         raise

@@ -96,6 +96,7 @@ class Interview:
         self._survey = survey
         self._choice = LanguageQuestion.of(survey, channel_language)
         self._reason = ""
+        self._unconfirmed = False  # True: the caller answered, but the answer could not be stored in time
         self._turn_to(0)
 
     @property
@@ -103,8 +104,10 @@ class Interview:
         """The result of the survey so far.
 
         The result is `declined` if the caller has not answered any question, `complete` if no question is
-        left, else `partial`.
+        left, else `partial`. An answer that could not be stored in time makes the result `partial`.
         """
+        if self._unconfirmed:
+            return SurveyResult.PARTIAL
         if not self.answered:
             return SurveyResult.DECLINED
         return SurveyResult.COMPLETE if self._walked else SurveyResult.PARTIAL
@@ -251,6 +254,14 @@ class Interview:
     def _give_up(self) -> Step:
         return self._part("error")
 
+    def _not_stored(self) -> Step:
+        self.stage = "not_stored"
+        return self._part("not_stored")
+
+    def _answer_not_stored(self) -> Step:
+        self._unconfirmed = True
+        return self._not_stored()
+
     def _over(self) -> Step:
         return self._finish("")
 
@@ -315,8 +326,8 @@ class Interview:
         KeypadMeaning.WRONG: _correct,
     }
     _TABLE: ClassVar[Mapping[InterviewState, Mapping[_Meaning, Callable[["Interview"], Step]]]] = {
-        InterviewState.BEGINNING: {StepResult.DONE: _start, StepResult.NOT_STORED: _give_up},
-        InterviewState.SWITCHING: {StepResult.DONE: _welcome},
+        InterviewState.BEGINNING: {StepResult.DONE: _start, StepResult.NOT_STORED: _not_stored},
+        InterviewState.SWITCHING: {StepResult.DONE: _welcome, StepResult.NOT_STORED: _not_stored},
         InterviewState.LEADING_IN: {
             **_TYPED,
             KeypadMeaning.NOTHING: _ask,
@@ -339,8 +350,8 @@ class Interview:
             KeypadMeaning.NOTHING: _decline,
             StepResult.NOT_RECORDED: _not_recorded,
         },
-        InterviewState.SAVING: {StepResult.DONE: _saved, StepResult.NOT_STORED: _give_up},
-        InterviewState.OPTING_OUT: {StepResult.DONE: _confirm, StepResult.NOT_STORED: _give_up},
+        InterviewState.SAVING: {StepResult.DONE: _saved, StepResult.NOT_STORED: _answer_not_stored},
+        InterviewState.OPTING_OUT: {StepResult.DONE: _confirm, StepResult.NOT_STORED: _not_stored},
         InterviewState.CONFIRMING: {StepResult.DONE: _say_goodbye, StepResult.PROMPT_MISSING: _say_goodbye},
         InterviewState.THANKING: {StepResult.DONE: _say_goodbye, StepResult.PROMPT_MISSING: _say_goodbye},
         InterviewState.PARTING: {StepResult.DONE: _over, StepResult.PROMPT_MISSING: _over},

@@ -36,6 +36,7 @@ __all__ = ["Endpoint", "EventStore", "PendingEvent", "WebhookDeliveries"]
 _log = Logger()
 
 _STORE_RETRY_SECONDS = 1.0
+_MISSED_POLLS = 3  # missed polls in a row that are a fault
 _TIDY_EVERY = 30  # thorough polls between two clean-ups, each of which reads the whole outbox
 
 
@@ -168,6 +169,7 @@ class WebhookDeliveries:
         self._unreadable = False  # True: the last read of the outbox failed
         self._stopping = False
         self._poll_seconds = poll_seconds
+        self._polled_at = 0.0  # time of the clock at the last poll
         self._loop = LoopingCall(self._poll_thoroughly)
         self._loop.clock = clock
 
@@ -193,6 +195,14 @@ class WebhookDeliveries:
         """Return the number of events for the endpoint `receiver` that were given up, as of the last poll."""
         return self._counts[receiver].dead if receiver in self._counts else 0
 
+    @property
+    def fault(self) -> str:
+        """A text that says for how long the outbox was not polled; empty if it is polled as it should be."""
+        seconds = self._clock.seconds() - self._polled_at
+        if self._stopping or not self._polled_at or seconds <= _MISSED_POLLS * self._poll_seconds:
+            return ""
+        return f"the webhook outbox was not polled for {seconds:.0f} s"
+
     # -- start and stop
 
     def start(self) -> None:
@@ -215,8 +225,12 @@ class WebhookDeliveries:
     # -- inside
 
     def _poll_thoroughly(self) -> None:
+        self._polled_at = self._clock.seconds()
         self._thorough = True
-        self._schedule_poll()
+        try:
+            self._schedule_poll()
+        except Exception:  # an exception would end the loop for good
+            _log.failure("cannot poll the webhook outbox; the next poll is in {s:g} s", s=self._poll_seconds)
 
     def _schedule_poll(self) -> None:
         """Schedule one poll of the outbox, unless a poll is already scheduled."""

@@ -104,6 +104,14 @@ class Server:
             process.send_signal(how or self.at_once)
             process.wait(_DEADLINE)
 
+    def freeze(self, on: bool) -> None:
+        """Stop all processes of the server in the middle of their work (`on`), or let them continue."""
+        assert self._process is not None
+        main = self._process.pid
+        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        for pid in (main, *map(int, children)):
+            os.kill(pid, signal.SIGSTOP if on else signal.SIGCONT)
+
     def close(self) -> None:
         self.stop(signal.SIGKILL)
         shutil.rmtree(self.folder)

@@ -83,7 +83,7 @@ class Daemon:
             http = {{ port = {self._http_port} }}
             run = {{ shutdown_timeout_seconds = 2 }}
             survey = {{ directory = "{surveys}" }}
-            storage = {{ url = "{url}", journal_file = "{self.journal}" }}
+            storage = {{ url = "{url}", journal_file = "{self.journal}", answer_timeout_seconds = 5 }}
             {more}
             """
         )
@@ -244,6 +244,8 @@ class _Line(LineOnlyReceiver):
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         if reason.check(ConnectionDone):
+            if self._replied_at:
+                self._crowd.latencies.append(time.monotonic() - self._replied_at)
             self._crowd.over_by_goodbye += 1
             self._crowd.turned_away += self._uniqueid not in self._crowd.asked
         self._crowd.over(self)

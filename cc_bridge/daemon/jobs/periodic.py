@@ -10,7 +10,6 @@ from threading import Event
 from typing import ClassVar, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from cc_bridge.config import Config
@@ -42,15 +41,14 @@ class PeriodicJob(DaemonService, Generic[_Result]):
         self._clock = context.reactor
         self._failures = 0  # consecutive
         self._retry_at = 0.0
-        self._loop = LoopingCall(self.poll)
-        self._loop.clock = context.reactor
+        self._task = context.periodic_task(self.name, self.interval, self.poll)
 
     def reconfigure(self, config: Config) -> None:
         super().reconfigure(config)
         self._retry_at = 0.0  # a new configuration may end an outage
 
     def start(self) -> None:
-        self._loop.start(self.interval, now=self.at_start)
+        self._task.start(now=self.at_start)
 
     def stop(self) -> None:
         """Start no further run, and set `stopping`, so that a run in progress ends early.
@@ -58,8 +56,7 @@ class PeriodicJob(DaemonService, Generic[_Result]):
         The method does not wait for the end of that run.
         """
         self.stopping.set()
-        if self._loop.running:
-            self._loop.stop()
+        self._task.stop()
 
     @abstractmethod
     def prepare(self) -> Callable[[], _Result] | None:
@@ -77,7 +74,8 @@ class PeriodicJob(DaemonService, Generic[_Result]):
     def poll(self) -> Deferred[None]:
         """Run the job once if work is due.
 
-        The Deferred fires after the run. It never fails: an error of the run is logged.
+        The Deferred fires after the run. An error of the run is logged. The Deferred fails only if `fail`
+        raises.
         """
         return Deferred.fromCoroutine(self._poll())
 

@@ -17,8 +17,10 @@ from twisted.logger import Logger
 
 from cc_bridge.ami.client import AmiTimeouts
 from cc_bridge.ami.endpoint import ami_endpoint
+from cc_bridge.ami.header_numbers import is_plausible
 from cc_bridge.ami.service import AmiService, ReconnectPolicy
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
+from cc_bridge.calls.events import CallEvent
 from cc_bridge.calls.pbx_snapshot import PbxSnapshot, SnapshotItem, read_item
 from cc_bridge.config.observation import make_tracker
 from cc_bridge.daemon.service import Context, DaemonService
@@ -36,6 +38,9 @@ _CHECK_SECONDS = 60.0
 _CONFIRM_SECONDS = 3.0
 # An event that is at most this many seconds later than the one before shows no step of the PBX's clock.
 _USUAL_SECONDS = 0.3
+# An event whose instant differs from the PBX's clock by more than this many seconds is dated by its arrival.
+# The clock may be set by any amount: the next answer to a ping shows that.
+_PLAUSIBLE_SECONDS = 86_400.0
 # The first and the longest pause, in seconds, between two gaps because of dropped messages.
 _DROP_PAUSE_SECONDS = 5.0
 _LONGEST_DROP_PAUSE_SECONDS = 600.0
@@ -58,7 +63,7 @@ class AmiListener(DaemonService):
 
         `observed_until` is the time (UTC seconds) up to which the earlier daemon observed this PBX, None if
         there was no earlier daemon. `unfinished` holds the calls and agent states that were open at that
-        time.
+        time. An implausible time, such as one in 1970, starts no gap and restores nothing.
         """
         super().__init__(context)
         self.tracker = make_tracker(context.config)
@@ -73,7 +78,13 @@ class AmiListener(DaemonService):
         self._drop_pause, self._next_drop_gap = _DROP_PAUSE_SECONDS, 0.0
         self._ticked_at = self._next_check = self._next_watermark = 0.0
         self._compared = False  # True once the restored state has been compared with a snapshot
-        if observed_until is not None:
+        if observed_until is not None and not is_plausible(observed_until):
+            _log.warn(
+                "the database says that this PBX was observed until the implausible instant {until}; the time"
+                " in which the daemon was down is not recorded as a gap",
+                until=observed_until,
+            )
+        elif observed_until is not None:
             for refused in self.tracker.restore(unfinished, observed_until):
                 _log.error(
                     "the saved checkpoint of {what} cannot be read; it is discarded, and the present state is"
@@ -125,7 +136,7 @@ class AmiListener(DaemonService):
         """Apply the first snapshot after a login to the tracker, and end the open gap if there is one."""
         self._record(self.tracker.resync(PbxSnapshot.of(items, taken_at)))
         self._compared = True
-        self._last_event_at = taken_at
+        self._last_event_at = self._ticked_at = taken_at
         self._last_stamp = 0.0
         if self._gap is not None and self.link.started_at > self._gap.started_at - 1:
             self._gap = replace(self._gap, reason=GapReason.PBX_RESTARTED)
@@ -138,6 +149,7 @@ class AmiListener(DaemonService):
         """Apply one AMI event to the tracker, and record the calls, visits and talks that it completes."""
         typed = read(event, self.link.pbx_now)
         if typed is not None:
+            typed = self._plausibly_dated(typed)
             if not 0 <= typed.at - self._last_stamp <= _USUAL_SECONDS:
                 self.link.note_instant(typed.at, self._last_stamp)
             self._last_event_at = self._last_stamp = typed.at
@@ -222,6 +234,14 @@ class AmiListener(DaemonService):
             timeouts=AmiTimeouts(ping_every=ami.ping_interval_seconds, answer=ami.response_timeout_seconds),
             pauses=ReconnectPolicy(longest=ami.reconnect_max_seconds),
         )
+
+    def _plausibly_dated(self, event: CallEvent) -> CallEvent:
+        """Return an event unchanged if its instant is within a day of the PBX's clock, else with that clock.
+
+        A single wrong instant would otherwise move the times of all open calls by years.
+        """
+        now = self.link.pbx_now()
+        return event if abs(event.at - now) <= _PLAUSIBLE_SECONDS else event._replace(at=now)
 
     def _message_dropped(self, now: float) -> None:
         """Start a gap and request a snapshot, because the content of a dropped message is not known.

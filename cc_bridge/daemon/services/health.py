@@ -5,8 +5,12 @@ restart interrupts surveys in progress. So a fault counts as dead only if a rest
 it.
 """
 
+from collections.abc import Iterable
+
 from cc_bridge.agi.server import FastAgiFactory
 from cc_bridge.ami.service import AmiService
+from cc_bridge.daemon.periodic_task import PeriodicTask
+from cc_bridge.daemon.services.lost_records import LostRecords
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 
 __all__ = ["Health"]
@@ -23,26 +27,40 @@ class Health:
     is empty if the check passed.
     """
 
-    def __init__(self, link: AmiService, pipeline: RecordPipeline, agi: FastAgiFactory) -> None:
+    def __init__(
+        self,
+        link: AmiService,
+        pipeline: RecordPipeline,
+        agi: FastAgiFactory,
+        losses: LostRecords,
+        tasks: Iterable[PeriodicTask] = (),
+    ) -> None:
         self._link = link
         self._pipeline = pipeline
         self._agi = agi
+        self._losses = losses
+        self._tasks = tasks
 
     def alive(self) -> dict[str, str]:
-        """Return the liveness checks: whether the threads of the storage writer and the forwarder run.
+        """Return the liveness checks: threads of the storage writer and the forwarder, and periodic tasks.
 
-        A thread that has ended is a fault that only a restart of the daemon repairs.
+        A thread that has ended, or a task that no longer runs, is a fault that only a restart of the daemon
+        repairs.
         """
         writer, forwarder = self._pipeline.writer, self._pipeline.forwarder
         threads = {"writer": writer.alive, "forwarder": forwarder is None or forwarder.alive}
-        return {name: "" if alive else f"the storage {name} has ended" for name, alive in threads.items()}
+        alive = {name: "" if runs else f"the storage {name} has ended" for name, runs in threads.items()}
+        faults = [fault for task in self._tasks if (fault := task.fault)]
+        if self._pipeline.webhooks and (fault := self._pipeline.webhooks.deliveries.fault):
+            faults.append(fault)
+        return {**alive, "tasks": "; ".join(faults)}
 
     def ready(self) -> dict[str, str]:
         """Return the readiness checks: calls are observed, surveys are served, records are stored in time."""
         late = _late("the disk", self._pipeline.writer.oldest_seconds)
         ready = {
             "ami": "" if self._link.up else self._link.down_reason,
-            "storage": self.alive()["writer"] or late,
+            "storage": self.alive()["writer"] or self._losses.fault or late,
             "surveys": "stopping" if self._agi.stopping else "",
             "agi": _foreign(self._agi.foreign.recent_script),
         }

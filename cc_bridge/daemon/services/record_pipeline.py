@@ -12,6 +12,7 @@ both as ended and as open.
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -20,15 +21,25 @@ from twisted.logger import Logger
 from cc_bridge.config import StorageConfig
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.webhook_publisher import WebhookPublisher
+from cc_bridge.daemon.shutdown_deadline import SHUTDOWN_MARGIN_SECONDS
 from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
-from cc_bridge.records import Answer, CustomerNumber, OptOut, Record, SurveyAttempt, SurveyDecision
+from cc_bridge.records import (
+    Answer,
+    CustomerNumber,
+    ObservationWatermark,
+    OptOut,
+    Record,
+    SurveyAttempt,
+    SurveyDecision,
+)
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.forwarder import Forwarder
 from cc_bridge.storage.pipeline.journal import Journal
-from cc_bridge.storage.pipeline.outbox import open_with_outbox
+from cc_bridge.storage.pipeline.outbox import local_file, open_with_outbox
 from cc_bridge.storage.pipeline.sql_sink import SqlSink
 from cc_bridge.storage.pipeline.writer import Writer, no_extra_rows
 from cc_bridge.storage.queries.follow_up_sweep import FollowUpChange
+from cc_bridge.storage.unreadable_file import open_or_set_aside, set_aside
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -39,10 +50,12 @@ _log = Logger()
 
 # The longest time that a record waits for further records of its batch.
 _BATCH_SECONDS = 0.2
-# The shortest time that the writer has to flush at shutdown, even if run.shutdown_timeout_seconds is less.
-_WRITE_SECONDS = 5.0
-# The time that the forwarder has at shutdown, after the writer. Records that are left stay in the journal.
+# The longest time that the webhooks and the forwarder have at shutdown, in seconds. Records that the
+# forwarder leaves stay in the journal.
+_WEBHOOK_SECONDS = 1.0
 _FORWARD_SECONDS = 5.0
+# Time between the end of the pipeline's work and the end of the shutdown.
+_LAST_SECONDS = 0.5
 
 
 class RecordPipeline(DaemonService):
@@ -60,13 +73,24 @@ class RecordPipeline(DaemonService):
         self._subscribers: list[Callable[[Record], None]] = []
         self._open_records: list[Callable[[], Iterable[Record]]] = []
         self._committing: IDelayedCall | None = None
+        self._stop_by: float | None = None  # the reactor's time at which the shutdown must be over
         self.forwarder = _forwarder(storage, reactor)
         self.journal = self.forwarder.journal if self.forwarder else None
         self.webhooks = WebhookPublisher(config, reactor) if config.webhooks else None
         extra_rows = self.webhooks.extra_rows if self.webhooks else no_extra_rows
         open_file = open_with_outbox if self.webhooks else open_database
-        sink = self.journal or SqlSink(partial(open_file, storage.url))
-        self.writer = Writer(sink, reactor.callFromThread, storage.max_queued_records, extra_rows)
+        file = local_file(storage.url, storage.journal_file)
+        sink = self.journal or SqlSink(
+            partial(open_or_set_aside, storage.url, open_file), partial(set_aside, file)
+        )
+        self.writer = Writer(
+            sink,
+            reactor.callFromThread,
+            storage.max_queued_records or inf,
+            extra_rows,
+            storage.max_queued_mb * 1024**2,
+        )
+        self.losing = False  # True while records are being lost; no observation watermark is written then
 
     def subscribe(self, subscriber: Callable[[Record], None]) -> None:
         """Register a function that receives each record, pseudonymised, before the record is written."""
@@ -89,27 +113,45 @@ class RecordPipeline(DaemonService):
     def stop(self) -> Deferred[None]:
         """Write all remaining records to disk, then stop the forwarder.
 
-        The writer has `run.shutdown_timeout_seconds`, but at least 5 s. Records that are not written by then
-        are lost, and their number is logged. The forwarder then has up to 5 s; records that it does not copy
-        stay in the journal. The Deferred fires at the end.
+        Both have the time that is left of `run.shutdown_timeout_seconds` and 4 s more; see
+        `shutdown_started`. Records that the writer has not written by then are lost, and their number is
+        logged. The forwarder has up to 5 s; records that it does not copy stay in the journal. The Deferred
+        fires at the end.
         """
         return Deferred.fromCoroutine(self._flush())
 
     async def _flush(self) -> None:
+        self.shutdown_started()
         if self.webhooks:
-            await self.webhooks.deliveries.stop()
+            stopping = Deferred.fromCoroutine(self.webhooks.deliveries.stop())
+            # A read of the outbox may hang; its events are sent after the next start.
+            await stopping.addTimeout(_WEBHOOK_SECONDS, self._reactor).addErrback(lambda _: None)
         self.commit_batch()
-        lost = await self.writer.stop(max(self.config.run.shutdown_timeout_seconds, _WRITE_SECONDS))
+        reserve = _LAST_SECONDS + (1.0 if self.forwarder else 0.0)
+        lost = await self.writer.stop(self._seconds_left() - reserve)
         if lost:
             _log.error("shutdown timed out before {lost} records were written; they are lost", lost=lost)
         if self.forwarder:
-            await self.forwarder.stop(_FORWARD_SECONDS)
+            await self.forwarder.stop(min(_FORWARD_SECONDS, self._seconds_left() - _LAST_SECONDS))
             self.forwarder.journal.close()
+
+    def shutdown_started(self) -> None:
+        """Note the start of the shutdown, from which the time for the remaining records is counted."""
+        if self._stop_by is None:
+            seconds = self.config.run.shutdown_timeout_seconds + SHUTDOWN_MARGIN_SECONDS
+            self._stop_by = self._reactor.seconds() + seconds
+
+    def _seconds_left(self) -> float:
+        """Return the seconds until the shutdown must be over; at least 2."""
+        left = 0.0 if self._stop_by is None else self._stop_by - self._reactor.seconds()
+        return max(2.0, left)
 
     def record(self, records: Iterable[Record]) -> None:
         """Pass records to the subscribers, and write them with the next batch."""
         for record in map(self._pseudonymizer.of, records):
-            self._publish(record)
+            self.publish(record)
+            if self.losing and isinstance(record, ObservationWatermark):
+                continue
             self.writer.put(record, last=False)
             if self._committing is None:
                 self._committing = self._reactor.callLater(_BATCH_SECONDS, self.commit_batch)
@@ -123,9 +165,11 @@ class RecordPipeline(DaemonService):
         committing, self._committing = self._committing, None
         if committing is not None and committing.active():
             committing.cancel()
-        for source in self._open_records:
+        # A queue that is nearly full gets no checkpoints. The changes are then in the first batch after that.
+        for source in self._open_records if self.writer.has_room_for_checkpoints else ():
             for record in source():
-                self.writer.put(record, last=False)
+                if not (self.losing and isinstance(record, ObservationWatermark)):
+                    self.writer.put(record, last=False)
         self.writer.seal_batch()
 
     def commit(self, record: SurveyAttempt | Answer | OptOut) -> Deferred[None]:
@@ -135,7 +179,7 @@ class RecordPipeline(DaemonService):
         rejects the record, or if the storage writer has stopped.
         """
         self.commit_batch()
-        self._publish(record)
+        self.publish(record)
         return self.writer.commit(record)
 
     def commit_customer(self, number: CustomerNumber) -> Deferred[None]:
@@ -164,7 +208,8 @@ class RecordPipeline(DaemonService):
         """
         return max(self.writer.oldest_seconds, self.in_journal_seconds())
 
-    def _publish(self, record: Record) -> None:
+    def publish(self, record: Record) -> None:
+        """Pass a record to the subscribers, without writing it."""
         for subscriber in self._subscribers:
             try:
                 subscriber(record)
@@ -180,5 +225,6 @@ def _forwarder(storage: StorageConfig, reactor: Any) -> Forwarder | None:
     """Return the forwarder from the journal to the database server; None if the database is a local file."""
     if not storage.on_server:
         return None
-    journal = Journal(storage.journal_file, storage.journal_max_mb * 1024**2)
-    return Forwarder(journal, partial(open_database, storage.url), reactor.callFromThread)
+    journal = Journal(storage.journal_file, storage.journal_max_mb * 1024**2, sets_aside=True)
+    open_server = partial(open_database, storage.url, storage.answer_timeout_seconds)
+    return Forwarder(journal, open_server, reactor.callFromThread)

@@ -8,7 +8,7 @@ last two minutes are sent again.
 The forwarder also creates or upgrades the server's schema. A row that the server rejects stays in the
 journal, among the rejected entries.
 
-If the server has become unreachable, the thread can hang for half a minute (see engine.py). So `stop` never
+If the server has become unreachable, the thread hangs up to `storage.answer_timeout_seconds`. So `stop` never
 joins the thread. The next daemon forwards the remaining entries.
 """
 

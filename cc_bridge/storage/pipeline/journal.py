@@ -63,16 +63,22 @@ class Journal:
     or the disk is nearly full. The writer should then write only answers, survey attempts and opt-outs.
     """
 
-    def __init__(self, file: Path, limit: int, now: Callable[[], float] = time) -> None:
-        """Set the file, the size limit in bytes, and a clock that returns UTC seconds since the epoch."""
+    def __init__(
+        self, file: Path, limit: int, now: Callable[[], float] = time, *, sets_aside: bool = False
+    ) -> None:
+        """Set the file, the size limit in bytes, and a clock that returns UTC seconds since the epoch.
+
+        With `sets_aside`, a file that cannot be read is renamed and replaced by a new one.
+        """
         self.pending = self.rejected = 0
         self.full = False
         self.arrived = Event()  # set by `write`; the forwarder clears it and waits for it
         self._path = file
-        self._file = JournalSqliteFile(file, limit, self._count_rejected, self._committed)
+        self._file = JournalSqliteFile(file, limit, self._opened, self._committed, sets_aside=sets_aside)
         self._now = now
         self._oldest_at = 0.0
         self._first = self._sent = 0  # numbers of the first entry and of the last forwarded entry
+        self._last = 0  # highest number of an entry so far
         self._version = newest()
 
     @property
@@ -234,6 +240,21 @@ class Journal:
 
     # Methods that run under the lock of the file.
 
+    def _opened(self, connection: sqlite3.Connection) -> None:
+        """Count the rejected entries. A new file continues the entry numbers of the file that it replaces.
+
+        An entry of the earlier file that is just being forwarded can then not be taken for one of the new
+        file.
+        """
+        self._count_rejected(connection)
+        row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone()
+        if (row[0] if row else 0) < self._last:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("DELETE FROM sqlite_sequence WHERE name = 'entries'")
+            connection.execute("INSERT INTO sqlite_sequence VALUES ('entries', ?)", (self._last,))
+            connection.execute("UPDATE forward_watermark SET entry_id = ?", (self._last,))
+            connection.execute("COMMIT")
+
     def _count_rejected(self, connection: sqlite3.Connection) -> None:
         (self.rejected,) = connection.execute("SELECT count(*) FROM rejected_entries").fetchone()
 
@@ -252,6 +273,7 @@ class Journal:
             " FROM forward_watermark"
         ).fetchone()
         self._first = self._sent + 1 if first is None else first
+        self._last = max(self._last, self._sent, last or 0)
         self.pending, self._oldest_at = max(0, (last or 0) - self._sent), oldest_at or 0.0
 
     def _log_transition(self) -> None:

@@ -28,14 +28,16 @@ class JournalImport(NamedTuple):
     rejected: int
 
 
-def pending_in(file: Path) -> int:
+def pending_in(file: Path, *, sets_aside: bool = False) -> int:
     """Return the number of records that wait in a journal; 0 if the file does not exist.
+
+    With `sets_aside`, a file that cannot be read is renamed, and the result is 0.
 
     Raises StorageError if the journal cannot be used or another process holds it.
     """
     if not file.exists():
         return 0
-    journal = Journal(file, _NO_LIMIT)
+    journal = Journal(file, _NO_LIMIT, sets_aside=sets_aside)
     try:
         journal.open()
         return journal.pending

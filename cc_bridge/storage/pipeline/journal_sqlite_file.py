@@ -16,9 +16,10 @@ from typing import IO
 from twisted.logger import Logger
 
 from cc_bridge.errors import StorageError
-from cc_bridge.storage.engine import identity
+from cc_bridge.storage.engine import check_header, identity
 from cc_bridge.storage.pipeline.journal_schema import prepare
 from cc_bridge.storage.private_files import create_private, open_private
+from cc_bridge.storage.unreadable_file import is_unreadable, set_aside
 
 __all__ = ["JournalSqliteFile"]
 
@@ -50,12 +51,15 @@ class JournalSqliteFile:
         limit: int,
         opened: Callable[[sqlite3.Connection], None],
         committed: Callable[[sqlite3.Connection], None],
+        *,
+        sets_aside: bool = False,
     ) -> None:
         """Set the path, the size limit in bytes, and two callbacks, which get the connection.
 
         `opened` runs after each opening of the file, `committed` after each commit. Other threads wait while
-        a callback runs.
+        a callback runs. With `sets_aside`, a file that cannot be read is renamed and replaced by a new one.
         """
+        self._sets_aside = sets_aside
         self.limit = limit
         self.size = 0
         self.room = limit
@@ -73,6 +77,7 @@ class JournalSqliteFile:
         """Run a transaction in a `with` block; the block gets the connection to the file.
 
         Any failure rolls the transaction back and closes the file. Other threads wait until the block ends.
+        If the failure shows that the file cannot be read, the next transaction may have a new file.
         """
         with self._lock:
             try:
@@ -82,7 +87,10 @@ class JournalSqliteFile:
                 connection.execute("COMMIT")
                 self.measure(connection)
                 self._committed(connection)
-            except BaseException:
+            except BaseException as error:
+                self._close_connection()
+                if self._sets_aside and is_unreadable(error):
+                    set_aside(self._path, error)
                 self._disconnect()
                 raise
 
@@ -119,13 +127,29 @@ class JournalSqliteFile:
             if not self._path.parent.is_dir():
                 raise StorageError(f"the directory of the journal does not exist: {self._path.parent}")
             self._held = self._hold()
-            self._create()
-            self._connection = sqlite3.connect(
-                self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            self._prepare(self._connection)
+            try:
+                self._connection = self._open()
+            except sqlite3.DatabaseError as error:
+                if not (self._sets_aside and is_unreadable(error)):
+                    raise
+                set_aside(self._path, error)
+                self._connection = self._open()
             self._identity = identity(self._path)
+        check_header(self._path)
         return self._connection
+
+    def _open(self) -> sqlite3.Connection:
+        """Return a connection to the file; create the tables of a new file."""
+        self._create()
+        connection = sqlite3.connect(
+            self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _hold(self) -> IO[bytes]:
         """Lock the lock file beside the journal and return the lock file; closing it releases the lock.
@@ -167,6 +191,13 @@ class JournalSqliteFile:
         self._opened(connection)
 
     def _disconnect(self) -> None:
+        self._close_connection()
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
+
+    def _close_connection(self) -> None:
+        """Close the file, but keep the lock file locked."""
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
@@ -176,6 +207,3 @@ class JournalSqliteFile:
                     "closing the journal failed: {error!r}; the journal is opened again when needed",
                     error=error,
                 )
-        held, self._held = self._held, None
-        if held is not None:
-            held.close()

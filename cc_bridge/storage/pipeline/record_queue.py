@@ -9,24 +9,46 @@ All records of a group are written in one transaction.
 
 A record stays in the queue until `written` removes it. After any failure the queue therefore still holds
 every record that is not on disk.
+
+The queue is bounded by the memory that its records need.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
+from math import inf
 from threading import Condition
 from time import monotonic
+from typing import get_args
 
 from twisted.internet.defer import Deferred
 
-from cc_bridge.records import Answer, OpenStateRecord, OptOut, Record, SurveyAttempt
+from cc_bridge.records import (
+    Answer,
+    ObservationWatermark,
+    OpenStateRecord,
+    OptOut,
+    Record,
+    SurveyAttempt,
+)
 
 __all__ = ["BATCH", "GROUP_SECONDS", "QueuedRecord", "RecordQueue"]
 
 GROUP_SECONDS = 0.2  # wait time of the first record of a batch for further records
 BATCH = 1_000  # records in a transaction: an urgent record behind a full batch waits about 60 ms
 DRAINING_PAUSE = 0.1  # longest pause between attempts while the queue drains, in seconds
+
+# A queue visit needs about 700 bytes, a checkpoint up to some kilobytes.
+# Bytes of memory for a record without its texts, and for each of its fields; measured with tracemalloc on
+# Python 3.11, rounded up.
+_RECORD_BYTES, _FIELD_BYTES, _CHARACTER_BYTES = 150, 40, 2
+
+
+# The names of the fields of each class of records.
+_FIELDS: dict[type, tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(kind)) for kind in get_args(Record)
+}
 
 
 @dataclass(slots=True)
@@ -37,6 +59,7 @@ class QueuedRecord:
     since: float  # when it was added, monotonic seconds
     done: Deferred[None] | None  # fires when the record is on disk; None: no caller waits for it
     last: bool  # True: the record ends its group
+    size: int  # estimate of its memory in bytes
 
 
 class RecordQueue:
@@ -46,9 +69,16 @@ class RecordQueue:
     are written. A closed queue is empty for good.
     """
 
-    def __init__(self, bound: int, full: Callable[[], bool] = lambda: False) -> None:
-        """Set the greatest number of records, `bound`; `full` returns True while the disk is full."""
-        self.dropped = 0  # records that were discarded
+    def __init__(
+        self, bound: float = inf, full: Callable[[], bool] = lambda: False, max_bytes: float = inf
+    ) -> None:
+        """Set the greatest number of records, `bound`, and their greatest size in bytes, `max_bytes`.
+
+        `full` returns True while the disk is full.
+        """
+        self.max_bytes = max_bytes
+        self.bytes = 0  # estimate of the memory of all records
+        self.lost: Counter[str] = Counter()  # discarded records, by the name of their class
         self._bound = bound
         self._full = full
         self._wake = Condition()
@@ -59,6 +89,16 @@ class RecordQueue:
 
     def __len__(self) -> int:
         return len(self._queue)
+
+    @property
+    def dropped(self) -> int:
+        """The number of records that were discarded."""
+        return self.lost.total()
+
+    @property
+    def fill_ratio(self) -> float:
+        """The used part of the queue's limits; 1 or more means that the queue is full."""
+        return max(len(self._queue) / self._bound, self.bytes / self.max_bytes)
 
     @property
     def closed(self) -> bool:
@@ -78,18 +118,21 @@ class RecordQueue:
 
         While the queue or the disk is full, only these records are accepted: records with `done`, answers,
         survey attempts and opt-outs. If only the disk is full, checkpoints are accepted too, because a
-        checkpoint replaces the earlier one and needs no more space.
+        checkpoint replaces the earlier one and needs no more space. Checkpoints and watermarks that are not
+        accepted are not counted as dropped, because a later one replaces them.
         """
         if not isinstance(record, Record):
             raise TypeError(f"not a record: {type(record).__name__}")
         with self._wake:
-            length = len(self._queue)
-            said = done is not None or isinstance(record, Answer | SurveyAttempt | OptOut)
-            no_room = length >= self._bound or (self._full() and not isinstance(record, OpenStateRecord))
-            if (not said and no_room) or self._draining or self._closed:
-                self.dropped += 1
+            kept = done is not None or isinstance(record, Answer | SurveyAttempt | OptOut)
+            no_room = self.fill_ratio >= 1 or (self._full() and not isinstance(record, OpenStateRecord))
+            if (not kept and no_room) or self._draining or self._closed:
+                if not isinstance(record, OpenStateRecord | ObservationWatermark):
+                    self.lost[type(record).__name__] += 1
                 return False
-            self._queue.append(QueuedRecord(record, monotonic(), done, last))
+            size = _size(record)
+            self.bytes += size
+            self._queue.append(QueuedRecord(record, monotonic(), done, last, size))
             if done is not None:
                 self._urgent += 1
             if last:
@@ -141,7 +184,9 @@ class RecordQueue:
             if self._closed:
                 return False
             for _ in batch:
-                self._urgent -= self._queue.popleft().done is not None
+                first = self._queue.popleft()
+                self._urgent -= first.done is not None
+                self.bytes -= first.size
             self._ready = max(0, self._ready - len(batch))
             return True
 
@@ -182,6 +227,14 @@ class RecordQueue:
             self._closed = True
             left = list(self._queue)
             self._queue.clear()
-            self.dropped += len(left)
+            self.bytes = 0
+            self.lost.update(type(waiting.record).__name__ for waiting in left)
             self._wake.notify()
             return left
+
+
+def _size(record: Record) -> int:
+    """Return an estimate of the bytes of memory that a record needs in the queue."""
+    names = _FIELDS[type(record)]
+    characters = sum(len(value) for name in names if isinstance(value := getattr(record, name), str))
+    return _RECORD_BYTES + _FIELD_BYTES * len(names) + _CHARACTER_BYTES * characters

@@ -18,10 +18,13 @@ from twisted.logger import Logger
 from cc_bridge.storage.pipeline import checkpoints
 from cc_bridge.storage.pipeline.duplicate_writer import DuplicateWriterCheck
 from cc_bridge.storage.schema.upsert import upsert
+from cc_bridge.storage.unreadable_file import is_unreadable
 
 __all__ = ["RecordRejected", "Sink", "SqlSink", "TableRow", "loggable_key_columns", "write_bisecting"]
 
 _log = Logger()
+
+_DAMAGED_WRITES = 5  # failed writes in a row after which a damaged file counts as unreadable
 
 TableRow = tuple[Table[Any], dict[str, Any]]
 _Item = TypeVar("_Item")
@@ -60,13 +63,20 @@ class SqlSink:
     """A sink that writes into an SQL database.
 
     `open_engine` returns the engine of the database. It runs at the first write, in the thread that writes.
-    `reconnects` counts the connections that replaced a lost one.
+    `on_unreadable` is called with the error after five writes in a row have failed because the content of an
+    SQLite file is damaged. `reconnects` counts the connections that replaced a lost one.
     """
 
     full = False
 
-    def __init__(self, open_engine: Callable[[], Engine]) -> None:
+    def __init__(
+        self,
+        open_engine: Callable[[], Engine],
+        on_unreadable: Callable[[Exception], object] = lambda _error: None,
+    ) -> None:
         self._open_engine = open_engine
+        self._on_unreadable = on_unreadable
+        self._unreadable = 0  # writes in a row that failed because of a damaged file
         self._engine: Engine | None = None
         self._duplicate_writer = DuplicateWriterCheck()
         self.reconnects = -1  # the first connection replaces none and makes it 0
@@ -90,9 +100,19 @@ class SqlSink:
                 checkpoints.keep(connection, states)
         except Exception as error:
             self._duplicate_writer.reset()  # the stored watermarks are unknown now
+            self._note_damage(error)
             if _is_rejection(error):
                 raise RecordRejected(type(getattr(error, "orig", None) or error).__name__) from error
             raise
+        self._unreadable = 0
+
+    def _note_damage(self, error: Exception) -> None:
+        """Count a failed write that shows a damaged file; call `on_unreadable` after the fifth in a row."""
+        self._unreadable = self._unreadable + 1 if is_unreadable(error) else 0
+        if self._unreadable >= _DAMAGED_WRITES:
+            self._unreadable = 0
+            self.close()
+            self._on_unreadable(error)
 
     def _reconnected(self, *_: object) -> None:
         self.reconnects += 1

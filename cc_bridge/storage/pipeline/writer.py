@@ -11,7 +11,8 @@ Note: while the sink fails, the Deferred of `commit` does not fire. Code that a 
 timeout.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import inf
 from threading import Thread, Timer
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -32,6 +33,7 @@ from cc_bridge.storage.schema.tables import TABLES, row_of
 
 __all__ = ["Writer", "no_extra_rows"]
 
+_ROOM_FOR_CHECKPOINTS = 0.9  # used part of the limits above which the backlog gets no checkpoints
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between attempts; a caller may wait on the line
 
 _log = Logger()
@@ -45,10 +47,10 @@ def no_extra_rows(_record: Record) -> Iterable[TableRow]:
 class Writer:
     """A thread that writes records to a sink (a database or the journal); only this thread uses the sink.
 
-    The backlog is the records that are not on disk yet; `bound` is the greatest number of them. A full sink
-    counts as a full backlog. `call_from_thread` makes the reactor's thread run a function. `extra_rows`
-    returns rows that are written in the same transaction as a record. It runs in the writer's thread, and
-    again at each retry.
+    The backlog is the records that are not on disk yet; `bound` is the greatest number of them, `max_bytes`
+    the memory that they may need. A full sink counts as a full backlog. `call_from_thread` makes the
+    reactor's thread run a function. `extra_rows` returns rows that are written in the same transaction as a
+    record. It runs in the writer's thread, and again at each retry.
 
     The metrics read three counters from any thread: `written` (records on disk, by table), `batches`
     (transactions) and `rejected` (records that the sink rejected; each one remains only as a log line).
@@ -58,15 +60,16 @@ class Writer:
         self,
         sink: Sink,
         call_from_thread: Callable[..., object],
-        bound: int = 100_000,
+        bound: float = inf,
         extra_rows: Callable[[Record], Iterable[TableRow]] = no_extra_rows,
+        max_bytes: float = inf,
     ) -> None:
         self.written = {table.name: 0 for table in TABLES.values()}
         self.batches = self.rejected = 0
         self._sink = sink
         self._extra_rows = extra_rows
         self._call_from_thread = call_from_thread
-        self._backlog = RecordQueue(bound, lambda: sink.full)
+        self._backlog = RecordQueue(bound, lambda: sink.full, max_bytes)
         self._outage = Backoff(_log, "storage", FIRST_PAUSE, LONGEST_PAUSE)
         self._thread = Thread(target=self._run, name="storage-writer", daemon=True)
         self._deadline: Timer | None = None
@@ -80,6 +83,31 @@ class Writer:
     def backlog(self) -> int:
         """The number of records that are not on disk yet."""
         return len(self._backlog)
+
+    @property
+    def backlog_bytes(self) -> int:
+        """An estimate of the memory that the backlog needs, in bytes."""
+        return self._backlog.bytes
+
+    @property
+    def max_backlog_bytes(self) -> float:
+        """The memory that the backlog may need, in bytes. Further records are lost, except ratings."""
+        return self._backlog.max_bytes
+
+    @property
+    def fill_ratio(self) -> float:
+        """The used part of the limits of the backlog; 1 or more while the backlog or the disk is full."""
+        return max(self._backlog.fill_ratio, float(self._sink.full))
+
+    @property
+    def has_room_for_checkpoints(self) -> bool:
+        """Whether the backlog has room for the changed checkpoints of all open calls."""
+        return self._backlog.fill_ratio < _ROOM_FOR_CHECKPOINTS
+
+    @property
+    def lost(self) -> Mapping[str, int]:
+        """The number of lost records, by the name of their class."""
+        return self._backlog.lost
 
     @property
     def oldest_seconds(self) -> float:

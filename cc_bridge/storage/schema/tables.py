@@ -377,7 +377,7 @@ survey_attempts = _table(
         "reason",
         _WORD,
         "Reason why the survey is not complete: hung_up, no_input, invalid, skipped, opted_out, time_limit, "
-        "error, shutdown; else empty",
+        "error, shutdown, not_stored; else empty",
     ),
     _later("trigger", _WORD, _TRIGGER, before=Trigger.QUEUE),
     _later(
@@ -536,12 +536,15 @@ digest_deliveries = _table(
 
 gaps = _table(
     "gaps",
-    "One gap: a span in which the PBX was not observed; figures of that time are incomplete",
+    "One gap: a span in which the PBX was not observed, or records were lost; its figures are incomplete",
     _pbx(),
     _instant("started_at", "Start of the gap", key=True),
     _instant("ended_at", "End of the gap"),
     _text("reason", _NAME, f"Reason: {_words(GapReason)}"),
-    _integer("calls_affected", "Number of visits and talks in progress when the gap started"),
+    _integer(
+        "calls_affected",
+        "Number of visits and talks in progress when the gap started; with records_lost, of lost ones",
+    ),
 )
 
 observation_watermarks = _table(

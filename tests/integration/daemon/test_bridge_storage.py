@@ -88,6 +88,17 @@ def query(url, sql):
         return [tuple(row) for row in connection.exec_driver_sql(sql)]
 
 
+def test_a_tick_that_fails_stops_no_other_tick(config, start, tmp_path, monkeypatch, logged):
+    bridge = start(config(f"sqlite:///{tmp_path}/calls.sqlite"))
+    monkeypatch.setattr(bridge.link, "up", True)  # else the listener has no tick
+    monkeypatch.setattr(bridge.tracker, "tick", lambda _now: 1 / 0)
+    beats = []
+    monkeypatch.setattr(bridge.wallboard.stream, "tick", beats.append)
+    until(lambda: len(beats) >= 4, 20)
+    assert get(bridge, "/healthz")[0] == 200
+    assert any("log_failure" in event and event.get("name") == "call tracker" for event in logged)
+
+
 def test_without_its_server_it_starts_and_records_wait_in_the_journal(config, start, monkeypatch):
     monkeypatch.setattr(health, "_LATE_SECONDS", 0.0)
     assert daemon._state_of_earlier_daemon(config()) == (None, [])

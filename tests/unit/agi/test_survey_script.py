@@ -171,7 +171,9 @@ class Drawn:
             assert answer.label == question.label(answer.value)
 
     def check_ending(self, attempt):
-        if not self.answers:
+        if attempt.reason == "not_stored":
+            assert attempt.result in {SurveyResult.DECLINED, SurveyResult.PARTIAL}
+        elif not self.answers:
             assert attempt.result is SurveyResult.DECLINED
         elif attempt.result is SurveyResult.COMPLETE:
             assert not attempt.reason

@@ -11,6 +11,7 @@ from cc_bridge.ami.client import AmiClient
 from cc_bridge.ami.codec import Codec
 from cc_bridge.errors import AmiLinkLost, AmiRefused, AmiTimeout
 
+AT = 1_795_000_000.0
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 EVENT = b"Event: Reload\r\nPrivilege: system,all\r\nModule: x\r\nStatus: 0\r\n\r\n"
 
@@ -102,11 +103,27 @@ def test_pings_go_out_and_tell_the_clock_of_the_pbx(asterisk):
     asterisk.login()
     (first,) = asterisk.sent()
     assert first["Action"] == "Ping"
-    asterisk.answers(first, "Ping: Pong", "Timestamp: 100.5")
-    assert asterisk.client.synced_until == 100.5
-    assert asterisk.client.clock_offset == pytest.approx(100.5)
+    asterisk.answers(first, "Ping: Pong", f"Timestamp: {AT}")
+    assert asterisk.client.synced_until == AT
+    assert asterisk.client.clock_offset == pytest.approx(AT)
     asterisk.clock.advance(1.5)
     assert [action["Action"] for action in asterisk.sent()] == ["Ping"]
+
+
+@pytest.mark.parametrize(
+    "text", ["inf", "-inf", "nan", "1e400", "-1.0", "0.000000", "100.5", "4200000000.0", "x"]
+)
+def test_an_implausible_time_in_an_answer_is_not_believed(asterisk, logged, text):
+    pongs = []
+    asterisk.client.on_pong = lambda *pong: pongs.append(pong)
+    asterisk.login()
+    asterisk.answers(asterisk.sent()[0], "Ping: Pong", f"Timestamp: {text}")
+    for good in (AT, AT + 1.5):
+        asterisk.clock.advance(1.5)
+        asterisk.answers(asterisk.sent()[0], "Ping: Pong", f"Timestamp: {good}")
+    assert [stamp for stamp, _, _ in pongs] == [AT, AT + 1.5]
+    assert asterisk.client.synced_until == AT + 1.5
+    assert [event["log_level"].name for event in logged if "implausible" in event["log_format"]] == ["warn"]
 
 
 def test_a_ping_without_an_answer_drops_the_link(asterisk):

@@ -245,6 +245,24 @@ def messages(name, headers, wanted=None, stamp=AT):
     return list(Codec(wanted, MessageCounts()).feed(f"{text}\r\n".encode()))
 
 
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e400", "-1790000000.0", "0.000000", "77.5", "1e10"])
+def test_an_event_with_an_implausible_instant_is_dated_by_its_arrival(text):
+    assert reading("Hold", CHANNEL, stamp=text) == Held(5.0, "pbx-1.2")
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-5", "1e300", "x", "0"])
+def test_an_implausible_start_of_a_pause_is_not_known(text):
+    seen = reading("QueueMemberPause", {**QUEUE, **MEMBER, **STATE, "LastPause": text})
+    assert seen == SEEN._replace(paused_at=0.0)
+
+
+@pytest.mark.parametrize("text", ["1" * 400, "99999999999", "nan", "1e3"])
+def test_an_implausible_duration_or_count_makes_an_event_malformed(text):
+    gave_up = {**CHANNEL, **QUEUE, "OriginalPosition": "1"}
+    assert reading("QueueCallerAbandon", {**gave_up, "HoldTime": text}) is None
+    assert reading("QueueCallerJoin", {**CHANNEL, **QUEUE, "Position": text}) is None
+
+
 def reading(name, headers, wanted=None, stamp=AT):
     (message,) = messages(name, headers, wanted, stamp)
     return read(message, lambda: 5.0)

@@ -3,7 +3,8 @@
 import pytest
 from twisted.internet.testing import MemoryReactorClock
 
-from cc_bridge.ami.codec import MessageCounts
+from cc_bridge.ami.codec import Codec, MessageCounts
+from cc_bridge.calls.ami_events import WANTED
 from cc_bridge.calls.pbx_snapshot import SeenQueue
 from cc_bridge.daemon.services.ami_listener import AmiListener
 from cc_bridge.records import Gap, GapReason, ObservationWatermark
@@ -71,6 +72,13 @@ class Story:
                 self.listener.ami_checked([SeenQueue("sales")], self.link.pbx_now())
         return self
 
+    def event(self, name, stamp, **headers):
+        """Pass on an event of the PBX with this instant in its `Timestamp` header."""
+        told = {"Event": name, "Privilege": "call,all", "Timestamp": f"{stamp:.6f}", **headers}
+        text = "".join(f"{key}: {value}\r\n" for key, value in told.items())
+        for message in Codec(WANTED, MessageCounts()).feed(f"{text}\r\n".encode()):
+            self.listener.ami_event(message)
+
     def gaps(self):
         return [(gap.reason, gap.started_at - T, gap.ended_at - T) for gap in self.pipeline.of(Gap)]
 
@@ -78,6 +86,31 @@ class Story:
 def test_a_dropped_message_is_a_gap_until_the_next_snapshot():
     story = Story().up().seconds(10).seconds(1, dropped=1).seconds(10)
     assert story.gaps() == [(GapReason.MESSAGE_DROPPED, 10, 11)]
+
+
+def test_a_message_dropped_in_the_first_second_is_dated_to_the_start():
+    story = Story().up().seconds(1, dropped=1).seconds(10)
+    assert story.gaps() == [(GapReason.MESSAGE_DROPPED, 0, 1)]
+
+
+@pytest.mark.parametrize("observed_until", [0.0, 5.0, float("nan"), float("inf"), -T])
+def test_an_implausible_end_of_observation_starts_no_gap(observed_until):
+    story = Story(observed_until).seconds(10).up().seconds(10)
+    story.listener.stop()
+    assert [reason for reason, _, _ in story.gaps()] == []
+
+
+def test_an_event_from_another_year_is_dated_by_its_arrival():
+    story = Story().up().seconds(10)
+    noted = []
+    story.link.note_instant = lambda at, earlier: noted.append((at - T, earlier - T))
+    for stamp in (T + 10 * 365 * 86_400, T - 10 * 365 * 86_400, T + 10):
+        story.event("Hold", stamp, Uniqueid="pbx-1.2")
+    assert all(abs(at - 10) < 1 for at, _ in noted)
+    story.link.up = False
+    story.listener.ami_down("cut", T)
+    story.seconds(5).up()
+    assert story.gaps() == [(GapReason.LINK_LOST, 10, 15)]
 
 
 def test_malformed_messages_all_the_time_are_few_gaps_and_few_snapshots():

@@ -22,7 +22,7 @@ def file(tmp_path):
 def pipeline(file):
     callers = {"number_storage": "masked", "hash_secret": "a secret of the centre"}
     config = Config(
-        storage={"url": f"sqlite:///{file}"}, callers=callers, run={"shutdown_timeout_seconds": 0}
+        storage={"url": f"sqlite:///{file}"}, callers=callers, run={"shutdown_timeout_seconds": 20}
     )
     until(lambda: True)  # starts the reactor
     context = Context.of(config, reactor)

@@ -32,12 +32,22 @@ from cc_bridge.records import (
 )
 from cc_bridge.surveys.callback import NoCallbackReason
 from cc_bridge.surveys.eligibility import NotAskedReason, SurveyStage
-from unit.metrics.test_record_metrics import Agi, Digests, Forwarder, Http, Link, Store, Webhooks, samples
+from unit.metrics.test_record_metrics import (
+    Agi,
+    Digests,
+    Files,
+    Forwarder,
+    Http,
+    Link,
+    Store,
+    Webhooks,
+    samples,
+)
 
 # The stages of an interview, from `surveys/interview.py` and `agi/survey_session.py`.
 STAGES = [
-    "invited", "started", "answered", "invalid", "no_input", "skipped", "not_recorded", "opted_out",
-    "hung_up", SurveyResult.COMPLETE, SurveyResult.PARTIAL, SurveyResult.DECLINED,
+    "invited", "started", "answered", "invalid", "no_input", "skipped", "not_recorded", "not_stored",
+    "opted_out", "hung_up", SurveyResult.COMPLETE, SurveyResult.PARTIAL, SurveyResult.DECLINED,
 ]  # fmt: skip
 
 
@@ -57,7 +67,7 @@ def everything():
     """Return metrics that have counted at least one of each event."""
     metrics = RecordMetrics(CollectorRegistry(), "main", [20, 5, 17], agents=True)
     tracker = Tracker("main", ["sales", "support"])
-    metrics.watch(tracker, Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests(), Http())
+    metrics.watch(tracker, Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests(), Http(), Files())
     for queue in ("sales", "support"):
         metrics.init_queue(queue, 17)
         count_calls(metrics, queue)

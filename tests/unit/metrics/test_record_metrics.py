@@ -33,6 +33,7 @@ class Store:
 
     batches, failures, rejected, dropped = 4, 3, 2, 1
     backlog, oldest_seconds = 7, 0.25
+    backlog_bytes, max_backlog_bytes = 4900, 268_435_456
 
 
 class Journal:
@@ -58,6 +59,10 @@ class Webhooks:
 
     def dead(self, _receiver):
         return 1
+
+
+class Files:
+    damaged, set_aside = True, 2
 
 
 class Digests:
@@ -266,9 +271,8 @@ def test_digests_that_were_due_sent_or_given_up(metrics):
     ],
 )
 def test_the_page_has_all_families_whole_in_either_format(metrics, accept, kind, parse):
-    metrics.watch(
-        Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests(), Http()
-    )
+    parts = Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests(), Http(), Files()
+    metrics.watch(Tracker("pbx", ["sales"]), *parts)
     metrics.init_queue("sales", 20)
     metrics.count_visit(visit(), 20, short=5)
     page, content_type = metrics.page(accept)
@@ -287,9 +291,8 @@ def test_the_page_has_all_families_whole_in_either_format(metrics, accept, kind,
 
 @pytest.mark.prometheus
 def test_promtool_finds_nothing_wrong(metrics):
-    metrics.watch(
-        Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests(), Http()
-    )
+    parts = Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests(), Http(), Files()
+    metrics.watch(Tracker("pbx", ["sales"]), *parts)
     metrics.init_queue("sales", 20)
     metrics.count_visit(visit(), 20, short=5)
     page, _ = metrics.page("")
@@ -305,9 +308,8 @@ def test_no_caller_is_ever_a_label(metrics):
 
 
 def test_every_sample_of_ours_says_of_which_pbx(metrics):
-    metrics.watch(
-        Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests(), Http()
-    )
+    parts = Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests(), Http(), Files()
+    metrics.watch(Tracker("pbx", ["sales"]), *parts)
     metrics.init_queue("sales", 20)
     for family in text_string_to_metric_families(metrics.page("")[0].decode()):
         for sample in family.samples:

@@ -1,6 +1,8 @@
 """Database URLs and files: an invalid URL gives an error of one line; a lost SQLite file is noticed."""
 
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 from sqlalchemy import text
@@ -101,3 +103,24 @@ def test_no_message_shows_a_secret_of_the_url():
     with pytest.raises(StorageError) as failed:
         current(url)
     assert "cret" not in str(failed.value)
+
+
+READ = """
+import sqlite3, sys
+print(*sqlite3.connect(sys.argv[1]).execute("SELECT max(n) FROM numbers").fetchone())
+"""
+
+
+def test_the_check_of_the_file_releases_no_lock_of_sqlite(tmp_path):
+    """Another process that closes the database must not delete the log of this one."""
+    file = tmp_path / "calls.sqlite"
+    engine = make_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE numbers (n INTEGER)")
+    for n in range(3):
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"INSERT INTO numbers VALUES ({n})")
+        seen = subprocess.run([sys.executable, "-c", READ, file], capture_output=True, text=True, check=True)
+        assert seen.stdout.strip() == str(n)
+        assert file.with_name("calls.sqlite-wal").stat().st_size > 0
+    engine.dispose()

@@ -272,7 +272,7 @@ def test_opting_out_while_the_welcome_plays():
 def test_nobody_is_told_that_it_worked_when_it_did_not():
     assert feed(begun(KEYS), DONE, KeyPressed("*"), KeyPressed("0"), NOT_STORED, DONE)[3:] == [
         "goodbye",
-        ("declined", "error"),
+        ("declined", "not_stored"),
     ]
 
 
@@ -478,12 +478,17 @@ def test_missing_sound_files():
 
 
 def test_what_cannot_be_stored_ends_with_a_goodbye():
-    assert feed(begun(), NOT_STORED, DONE) == ["goodbye", ("declined", "error")]
-    assert feed(begun(), DONE, KeyPressed("4"), NOT_STORED, DONE)[2:] == ["goodbye", ("declined", "error")]
+    assert feed(begun(), NOT_STORED, DONE) == ["goodbye", ("declined", "not_stored")]
+    assert feed(begun(), DONE, KeyPressed("4"), NOT_STORED, DONE)[2:] == [
+        "goodbye",
+        ("partial", "not_stored"),
+    ]
     assert feed(begun(TWO), DONE, KeyPressed("4"), DONE, KeyPressed("4"), NOT_STORED, DONE)[-1] == (
         "partial",
-        "error",
+        "not_stored",
     )
+    assert stages(begun(), DONE, KeyPressed("4"), NOT_STORED)[-1] == "not_stored"
+    assert feed(begun(LANGUAGES), DONE, KeyPressed("2"), NOT_STORED, DONE)[-1] == ("declined", "not_stored")
 
 
 def stages(interview, *events):

@@ -105,7 +105,9 @@ class Walk:
     def judge(self, finish):
         assert self.numbers == sorted(set(self.numbers))  # questions are asked in order, without repeats
         walked = self.numbers[-1] == len(self.survey.questions)
-        if not self.saved:
+        if finish.reason == "not_stored":
+            assert finish.result in {SurveyResult.DECLINED, SurveyResult.PARTIAL}
+        elif not self.saved:
             assert finish.result is SurveyResult.DECLINED
         else:
             assert finish.result is (SurveyResult.COMPLETE if walked else SurveyResult.PARTIAL)

@@ -9,10 +9,12 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from sqlalchemy import create_engine, make_url
 from sqlalchemy.pool import NullPool
 from twisted.internet import reactor
 
+from cc_bridge.agi.survey_session import STORE_SECONDS
 from cc_bridge.demo.pbx import RecordedPbx
 from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.run import RECORDING
@@ -216,6 +219,16 @@ class Cut(Trouble):
         self.cutting.cancel()
 
 
+class Hung(Trouble):
+    """A fault: the server accepts connections and questions, and answers none."""
+
+    def begin(self):
+        self.server.freeze(True)
+
+    def end(self):
+        self.server.freeze(False)
+
+
 class Full(Trouble):
     """A fault: the server's disk is full. Without room for its transaction log the server exits."""
 
@@ -279,7 +292,7 @@ def server_of_its_own(request, small_disk, monkeypatch, postgres):  # noqa: ARG0
 @pytest.mark.postgres
 @pytest.mark.parametrize(
     "server_of_its_own",
-    [Stopped, Crashed, Cut, ReadOnly, pytest.param(Full, marks=pytest.mark.mounts)],
+    [Stopped, Crashed, Cut, ReadOnly, Hung, pytest.param(Full, marks=pytest.mark.mounts)],
     indirect=True,
 )
 def test_whatever_happens_to_the_server_surveys_go_on_and_no_rating_is_lost(
@@ -381,6 +394,36 @@ def test_on_a_disk_without_any_room_the_daemon_goes_on_and_writes_what_waited(
     if kind == "journal":
         assert not missing_in_journal(disk / "journal.sqlite", callers)
     assert "storage is back" in bridge.log.read_text()
+
+
+# -- another program locks the database
+
+
+def test_while_the_database_is_locked_callers_hear_no_long_silence(tmp_path, ami_port, daemon, crowd):
+    """A caller hears one question and the goodbye. The answer is stored once the database is free."""
+    file = tmp_path / "calls.sqlite"
+    bridge = daemon(f"sqlite:///{file}", ami_port=ami_port)
+    bridge.start()
+    callers = crowd(bridge.agi_port, 10)
+    more(callers)
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=60)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waits(callers, STORE_SECONDS)  # those who were already asked
+        served = callers.over_by_goodbye
+        until(lambda: callers.over_by_goodbye >= served + 20, DEADLINE)
+        assert max(callers.latencies) < STORE_SECONDS + 1
+        until(lambda: bridge.metric("cc_bridge_storage_failures_total") > 0, DEADLINE)
+    more(callers)
+    callers.leave()
+    assert bridge.end() == 0
+    answers = "(SELECT count(*) FROM answers WHERE answers.attempt_id = survey_attempts.attempt_id)"
+    locked = query(
+        bridge.url, f"SELECT result, reason, {answers} FROM survey_attempts WHERE reason = 'not_stored'"
+    )
+    assert len(locked) >= 20
+    assert {(result, reason) for result, reason, _ in locked} == {("partial", "not_stored")}
+    assert all(stored for _, _, stored in locked)
+    assert not query(bridge.url, "SELECT * FROM survey_attempts WHERE result IN ('declined', 'started')")
 
 
 # -- a shared database

@@ -22,6 +22,7 @@ from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.pipeline.sql_sink import RecordRejected
 from cc_bridge.storage.pipeline.writer import Writer
 from cc_bridge.storage.schema.tables import queue_visits, row_of
+from cc_bridge.storage.unreadable_file import set_aside_files
 from support.paths import ROOT, SUPPORT, TESTS
 from support.records import FakeReactor, Fired, T, answer, visit
 
@@ -418,3 +419,81 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(file):
             journal.close()
         program.stdin.close()
     assert acknowledged_in_all > KILLS
+
+
+NOISE = random.Random(5).randbytes(64 * 1024)
+
+
+@pytest.fixture
+def daemons_journal(file, clock):
+    journal = Journal(file, limit=64 * MEGABYTE, now=lambda: clock[0], sets_aside=True)
+    yield journal
+    journal.close()
+
+
+def aside(file):
+    return [path.name for path in set_aside_files(file)]
+
+
+@pytest.mark.parametrize("content", [NOISE, b"not a database" * 100, b"SQLite format 3\0" + NOISE])
+def test_a_file_of_noise_is_set_aside_and_a_new_one_is_used(daemons_journal, file, content, logged):
+    file.write_bytes(content)
+    daemons_journal.open()
+    daemons_journal.write(rows(1, 2))
+    assert numbers(daemons_journal) == [1, 2]
+    (name,) = aside(file)
+    assert name.startswith("journal.sqlite.unreadable-")
+    assert (file.parent / name).read_bytes() == content
+    (line,) = [formatEvent(event) for event in logged if event["log_level"].name == "error"]
+    assert "cannot be read" in line
+    assert name in line
+
+
+def test_a_journal_that_becomes_noise_while_it_is_open_is_set_aside(daemons_journal, file):
+    daemons_journal.write(rows(*range(20_000)))  # more than SQLite keeps in memory
+    in_flight = daemons_journal.head(10)
+    sql(file, "PRAGMA wal_checkpoint(TRUNCATE)")
+    with file.open("r+b") as damaged:
+        damaged.seek(4096)
+        damaged.write(random.Random(7).randbytes(file.stat().st_size - 4096))
+    with pytest.raises(sqlite3.DatabaseError):
+        numbers(daemons_journal)
+    assert len(aside(file)) == 1
+    daemons_journal.write(rows(20_001))
+    daemons_journal.ack(in_flight[-1].id)  # the server has them: none of the new file may count as sent
+    daemons_journal.write(rows(20_002))
+    assert numbers(daemons_journal) == [20_001, 20_002]
+    assert len(aside(file)) == 1
+
+
+def test_a_journal_that_is_overwritten_while_it_is_open_is_set_aside_with_the_next_write(
+    daemons_journal, file
+):
+    daemons_journal.write(rows(1))
+    sql(file, "PRAGMA wal_checkpoint(TRUNCATE)")  # else SQLite repairs the file from its log
+    with file.open("r+b") as overwritten:
+        overwritten.write(NOISE)
+    with pytest.raises(sqlite3.DatabaseError):
+        daemons_journal.write(rows(2))
+    daemons_journal.write(rows(2))
+    assert numbers(daemons_journal) == [2]
+    assert len(aside(file)) == 1
+
+
+def test_a_command_never_renames_a_journal(journal, file):
+    file.write_bytes(NOISE)
+    with pytest.raises(StorageError):
+        journal.open()
+    assert file.read_bytes() == NOISE
+    assert aside(file) == []
+
+
+def test_what_is_no_damage_sets_nothing_aside(daemons_journal, file):
+    daemons_journal.write(rows(1))
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("PRAGMA user_version = 99")  # a newer cc_bridge
+    other.close()
+    daemons_journal.close()
+    with pytest.raises(StorageError, match="newer"):
+        daemons_journal.open()
+    assert aside(file) == []

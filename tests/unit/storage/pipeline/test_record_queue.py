@@ -1,14 +1,17 @@
 """The record queue: what ends the wait of the writer's thread, and what the thread then gets."""
 
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from time import monotonic, sleep
 
 import pytest
 from twisted.internet.defer import Deferred
 
-from cc_bridge.records import Answer, Gap, OpenStateRecord
+from cc_bridge.records import Answer, Gap, ObservationWatermark, OpenStateRecord
 from cc_bridge.storage.pipeline import record_queue as module
 from cc_bridge.storage.pipeline.record_queue import BATCH, RecordQueue
+from support.records import answer, visit
 
 
 @pytest.fixture(autouse=True)
@@ -169,3 +172,38 @@ def test_answers_are_taken_beyond_the_bound():
     assert full.add(Answer("main", "a", "agent", "csat", 5, 1, 1.0))
     assert full.add(gap(3), Deferred())
     assert (len(full), full.dropped) == (3, 1)
+
+
+def test_the_bound_is_the_memory_of_the_records():
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        backlog = RecordQueue(max_bytes=4 * 1024**2)
+        n = 0
+        while backlog.add(replace(visit(n), caller_name=f"name of {n}", queue=f"queue {n}")):
+            n += 1
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert backlog.fill_ratio >= 1
+    assert 0.5 * backlog.max_bytes < taken < backlog.max_bytes
+    assert backlog.add(answer("a"))  # a rating is never refused
+    backlog.drain()
+    while batch := backlog.next_batch():
+        backlog.written(batch)
+    assert (backlog.bytes, backlog.fill_ratio) == (0, 0.0)
+
+
+def test_lost_records_are_counted_by_kind_but_not_what_a_later_record_replaces():
+    full = RecordQueue(bound=1)
+    assert full.add(gap(1))
+    for record in (
+        gap(2),
+        visit(1),
+        visit(2),
+        ObservationWatermark("main", 5.0),
+        OpenStateRecord("main", "call", "1", ""),
+    ):
+        assert not full.add(record)
+    assert full.lost == {"Gap": 1, "QueueVisit": 2}
+    assert full.dropped == 3
