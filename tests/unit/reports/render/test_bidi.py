@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - Persian digits and typography are the subject
 """Numbers in right-to-left text: each is isolated once, with its sign and per cent sign."""
 
 import pytest
@@ -13,7 +14,7 @@ from cc_bridge.reports.render.localization import Localization
         ("۶۶٫۴٪ تا ۶۹٫۸٪ · ۲٬۹۹۵ پاسخ", "[۶۶٫۴٪] تا [۶۹٫۸٪] · [۲٬۹۹۵] پاسخ"),
         ("نمره \u2212۴۹٫۲", "نمره [\u2212۴۹٫۲]"),
         ("+5 %", "[+5 %]"),
-        ("۱–۵", "[۱]–[۵]"),  # noqa: RUF001 - as in the reports
+        ("۱–۵", "[۱]–[۵]"),
         ("در ۱۴۰۵/۰۸/۲۶ ۱۸:۲۰.", "در [۱۴۰۵/۰۸/۲۶] [۱۸:۲۰]."),
         ("صف \u2068Sales 2\u2069 و ۳", "صف \u2068Sales 2\u2069 و [۳]"),
     ],

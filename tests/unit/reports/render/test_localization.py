@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - Persian digits and typography are the subject
 """The texts of the reports: complete in both languages, and in words that a team lead knows."""
 
 import re
@@ -28,7 +29,7 @@ def test_an_interval_and_its_answers_in_persian():
     persian = Localization("fa", "persian")
     assert persian.details(Unit.MEAN, figure, "csat_mean") == "۳٫۲۰ تا ۴٫۳۰ · ۲۹ پاسخ"
     assert persian.details(Unit.SECONDS, Figure(65, n=29), "wait_mean") == "۲۹ مورد"
-    assert Localization().details(Unit.MEAN, figure) == "3.20–4.30, n=29"  # noqa: RUF001
+    assert Localization().details(Unit.MEAN, figure) == "3.20–4.30, n=29"
 
 
 def test_ranges_of_keys():
@@ -36,7 +37,7 @@ def test_ranges_of_keys():
     assert persian.key(Dimension.HOUR, 8) == "۰۸:۰۰ تا ۰۹:۰۰"
     assert persian.key(Dimension.WAIT_BAND, 0).startswith("تا ")
     assert persian.key(Dimension.WAIT_BAND, len(BANDS)).startswith("بیش از ")
-    assert Localization().key(Dimension.HOUR, 8) == "08:00–09:00"  # noqa: RUF001
+    assert Localization().key(Dimension.HOUR, 8) == "08:00–09:00"
 
 
 def test_two_columns_of_one_report_have_different_labels():
