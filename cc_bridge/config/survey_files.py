@@ -9,7 +9,7 @@ from cc_bridge.surveys.definition import Sounds
 from cc_bridge.surveys.library import SurveyLibrary
 from cc_bridge.surveys.prompt_catalogue import FOLDER, parse_catalogue
 
-__all__ = ["company_prompts", "load_surveys", "unknown_surveys"]
+__all__ = ["company_prompts", "load_surveys", "question_titles", "unknown_surveys"]
 
 
 def load_surveys(config: Config) -> tuple[SurveyLibrary, Sounds]:
@@ -27,6 +27,24 @@ def company_prompts(config: Config) -> set[str]:
     """Return the names of the prompts with the company's name that the queues play."""
     queues = (config.queue_defaults, *config.queues.values())
     return {queue.company_prompt for queue in queues if queue.company_prompt}
+
+
+def question_titles(config: Config) -> dict[str, dict[str, str]]:
+    """Return the titles of the questions that have one: question id -> language -> title.
+
+    If surveys have the same question id, the first survey by its id counts. The result is empty if the survey
+    files cannot be loaded.
+    """
+    try:
+        surveys, _ = _files(config)
+    except CcBridgeError:
+        return {}
+    titles: dict[str, dict[str, str]] = {}
+    for survey in surveys.values():
+        for question in survey.questions:
+            if question.titles:
+                titles.setdefault(question.id, dict(question.titles))
+    return titles
 
 
 def unknown_surveys(config: Config) -> list[str]:

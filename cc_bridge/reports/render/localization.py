@@ -91,6 +91,7 @@ class Localization:
     days: Days = field(default_factory=Days)
     bands: tuple[int, ...] = ()
     titles: QueueMap[str] = field(default_factory=QueueMap)  # of the queues that have one, by name
+    questions: Mapping[str, str] = field(default_factory=dict)  # titles of the questions, by id
 
     @property
     def direction(self) -> str:
@@ -222,6 +223,8 @@ class Localization:
                 return printable(self.titles.get(str(key), str(key))) or self.text("page", "none")
             case Dimension.STAGE:
                 return self.text("stages", str(key) or "none")
+            case KeyKind.QUESTION:
+                return printable(self.questions.get(str(key)) or str(key))
             case KeyKind.WORD:
                 return printable(self.text("words", str(key)))
             case _:

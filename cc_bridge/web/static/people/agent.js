@@ -69,7 +69,7 @@ function around(figure, counted = words.n) {
 // -- the page
 
 function asked(score) {
-  const names = told.questions.filter((each) => each.score === score.name).map((each) => each.question);
+  const names = told.questions.filter((each) => each.score === score.name).map((each) => each.title);
   return make("small", "asked", make("bdi", "", names.join(", ")));
 }
 

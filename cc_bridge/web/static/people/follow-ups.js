@@ -81,14 +81,16 @@ function outside() {
 
 const clock = (seconds) => `${whole.format(Math.floor(seconds / 60))}:${two.format(seconds % 60)}`;
 const DETAILS = [ // pattern of a detail text from the daemon -> text for people
-  [/^(.+)=no$/, (question) => say(words.details.no, { question: isolated(question) })],
   [/^spoke (\d+) s$/, (n) => say(words.details.spoke, { n: whole.format(n) })],
   [/^waited (\d+) s$/, (n) => say(words.details.waited, { n: clock(n) })],
   [/^abandoned again after ([\d.]+) h$/, (n) => say(words.details.again, { n: one.format(n) })],
 ];
 
-function detail({ detail: text, rating }) {
+function detail({ detail: text, rating, question_title: title }) {
   if (rating) return rating.label[language];
+  if (text.endsWith("=no")) {
+    return say(words.details.no, { question: isolated(title[language] ?? text.slice(0, -"=no".length)) });
+  }
   for (const [pattern, read] of DETAILS) {
     const found = pattern.exec(text);
     if (found) return read(...found.slice(1));
