@@ -113,7 +113,12 @@ def _cells(table: ReportTable, row: ReportRow, wording: Localization) -> Iterato
 
 
 def _breakable(details: str) -> str:
-    """Return the details of a figure such that a line can break only between interval and sample size."""
+    """Return the details of a figure such that a line can break only between interval and sample size.
+
+    Details without the sign `·` between them are returned unchanged.
+    """
+    if " · " not in details:
+        return details
     return details.replace(" ", _NO_BREAK).replace(f"{_NO_BREAK}·{_NO_BREAK}", " · ")
 
 
