@@ -29,7 +29,7 @@ ANSWERS = {"csat_ask": "4", "solved_ask": "1", "ces_ask": "7", "nps_ask": "9", "
 HEARD = ["welcome", *ANSWERS, "thanks"]
 WAIT_SECONDS = 8.0  # the longest wait for a key in the survey `full`
 SILENT_DBFS = -50.0
-ALIKE = 0.75  # correlation of loudness; 1 on an idle machine
+ALIKE = 0.88  # correlation of loudness: 1 on an idle machine, 0.82 without 0.1 s of the first syllable
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,8 @@ def test_every_prompt_is_whole_and_nobody_waits_in_silence(rig, language):
         begins, first = place_of(prompt[:EDGE], heard, range(place - SLIP, latest))
         ends = begins + len(prompt) - EDGE  # where it must end if nothing is missing
         ends, last = place_of(prompt[-EDGE:], heard, range(ends - SLIP, ends + SLIP))
-        assert min(first, last) > ALIKE, (name, first, last)
+        assert first > ALIKE, (name, first)
+        assert last > ALIKE / 2, (name, last)  # a packet that was lost before it moves it
         place = ends + EDGE
         spans.append((begins, place))
     assert spans[0][0] * FRAME / RATE < 3  # from the end of the talk to the first prompt
