@@ -120,7 +120,7 @@ def _number(text: str, wording: Localization) -> str:
 
 def _lines(said: dict[str, Any], wording: Localization) -> Iterator[str]:
     def isolated(text: str) -> str:
-        return f"{ISOLATE}{text}{END}" if wording.direction == "rtl" else text
+        return f"{ISOLATE}{wording.isolated(text)}{END}" if wording.direction == "rtl" else text
 
     def number(text: str) -> str:
         return _number(text, wording)
