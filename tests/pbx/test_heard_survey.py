@@ -21,6 +21,7 @@ from pbx.test_surveys import Listener
 from pbx.test_triggers import talking
 
 RATE = 8000
+WAV_HEAD = 44  # bytes
 FRAME = 160  # samples, 20 ms: a packet of RTP
 EDGE = 40  # frames at each end of a prompt: its silence and the first or last syllables
 SLIP = 8  # frames that a busy machine can lose or repeat in a prompt
@@ -53,6 +54,15 @@ def samples_of(file):
     with wave.open(str(file)) as sound:
         assert sound.getframerate() == RATE
         return array("h", sound.readframes(sound.getnframes()))
+
+
+def is_whole(file):
+    """Return whether Asterisk has closed a recording; only then its head states its length."""
+    try:
+        with wave.open(str(file)) as sound:
+            return 0 < sound.getnframes() * 2 == file.stat().st_size - WAV_HEAD
+    except (OSError, EOFError, wave.Error):
+        return False
 
 
 def loudness(samples):
@@ -100,7 +110,9 @@ def listen(rig, language):
             rig.driver.until(lambda ends_at=ends_at: time.monotonic() > ends_at)
             caller.press(ANSWERS[prompt])
     ended(rig, caller)
-    return caller, rig.pbx._home / "spool" / name
+    file = rig.pbx._home / "spool" / name
+    rig.driver.until(lambda: is_whole(file))
+    return caller, file
 
 
 @pytest.mark.usefixtures("daemon")
