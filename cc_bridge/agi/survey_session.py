@@ -1,14 +1,15 @@
 """One survey of one caller: the steps of an `Interview`, executed on an `AgiChannel`.
 
 A caller may hang up at any moment. An answer is therefore on disk before the next prompt is sent. If an
-answer cannot be stored in time, the caller hears the goodbye, and the survey ends with the reason
+answer cannot be stored in time, the caller hears the last prompt, and the survey ends with the reason
 `not_stored`. The answer still waits to be stored.
 
 The attempt is stored when the survey starts, and again when it ends. No caller waits for an attempt that is
 slow to be stored.
 
-A survey lasts at most `max_seconds`. The last FAREWELL_SECONDS of this time are kept for the goodbye. When
-only this time is left, the current prompt is stopped, so that no survey ends without a goodbye.
+A survey lasts at most `max_seconds`. The last FAREWELL_SECONDS of this time are kept for the last prompt, the
+thanks or the goodbye. When only this time is left, the current prompt is stopped, so that no survey ends
+without it.
 """
 
 import re
@@ -28,7 +29,7 @@ from cc_bridge.agi.channel import AgiChannel, Interrupted, NotRecorded, PromptMi
 from cc_bridge.agi.request import Request
 from cc_bridge.records import Answer, OptOut, SurveyAttempt, SurveyResult
 from cc_bridge.surveys.attribution import Invitation
-from cc_bridge.surveys.interview import Interview, InterviewState
+from cc_bridge.surveys.interview import Interview
 from cc_bridge.surveys.steps import (
     AskKey,
     Begin,
@@ -53,7 +54,7 @@ _log = Logger()
 _Record = TypeVar("_Record")
 
 VARIABLE = "CCB_SURVEY"
-FAREWELL_SECONDS = 5.0  # the shipped goodbyes take 1 to 4 s
+FAREWELL_SECONDS = 5.0  # the shipped last prompts take 1 to 5 s
 STORE_SECONDS = 3.0  # timeout of a store, during which the caller hears silence; it takes milliseconds
 
 _ANY_KEY = "0123456789*#"
@@ -103,7 +104,7 @@ class SurveySession:
         self._survey = invitation.survey
         self._request = request
         self._channel = channel
-        self._interview = Interview(invitation.survey, invitation.language)
+        self._interview = Interview(invitation.survey, invitation.language, invitation.company)
         self._attempt = self._new_attempt()
         self._ids = {name: getattr(self._attempt, name) for name in ("uniqueid", "call_id", "attempt_id")}
         self._began_at = context.clock.seconds()
@@ -225,7 +226,7 @@ class SurveySession:
                 key = await self._channel.stream_file(self._sound(prompt, language), _ANY_KEY)
                 return KeyPressed(key) if key else StepResult.DONE
             case Play(prompt):
-                # The result is final before the goodbye, during which many callers hang up.
+                # The result is final before the last prompt, during which many callers hang up.
                 await self._report(self._interview.result)
                 await self._channel.stream_file(self._sound(prompt))
                 return StepResult.DONE
@@ -275,9 +276,8 @@ class SurveySession:
     # -- inside
 
     def _seconds_left(self) -> float:
-        """Return the seconds left for the next step. Only the goodbye may use the last FAREWELL_SECONDS."""
-        parting = self._interview.state is InterviewState.PARTING
-        limit = self._survey.max_seconds - (0 if parting else FAREWELL_SECONDS)
+        """Return the seconds left for the next step. Only the last prompt may use FAREWELL_SECONDS."""
+        limit = self._survey.max_seconds - (0 if self._interview.parting else FAREWELL_SECONDS)
         return self._began_at + limit - self._context.clock.seconds()
 
     def _sound(self, prompt: str, language: str = "") -> str:

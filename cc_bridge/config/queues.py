@@ -75,6 +75,13 @@ class QueueConfig(Section):
             r"([a-z]{2,3}([_-][A-Za-z]{2,4})?)?", "the code of a language, such as fa or en_GB, or empty"
         ),
     ] = ""
+    company_prompt: Annotated[
+        str,
+        text_like(
+            r"([a-z][a-z0-9_]{0,31})?",
+            "the name of a prompt (a letter a-z, then up to 31 of the characters a-z 0-9 _), or empty",
+        ),
+    ] = ""
     sampling_percent: float = Field(default=100, ge=0, le=100)
     min_talk_seconds: float = Field(default=5, ge=0, le=3600)
     survey_transferred: bool = True

@@ -3,6 +3,7 @@
 from datetime import date
 
 from cc_bridge.config import Config, QueueConfig
+from cc_bridge.config.survey_files import question_titles
 from cc_bridge.queue_names import QueueMap
 from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.query import QueueSettings, ReportQuery
@@ -61,6 +62,7 @@ def localization(
         query.days if query else report_days(config),
         query.bands if query else tuple(reports.wait_bands),
         QueueMap({name: config.queue_title(name, language) for name in config.queues}),
+        {question: titles.get(language, "") for question, titles in question_titles(config).items()},
     )
 
 

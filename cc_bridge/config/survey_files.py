@@ -7,9 +7,9 @@ from cc_bridge.config.settings import Config
 from cc_bridge.errors import CcBridgeError, ConfigError
 from cc_bridge.surveys.definition import Sounds
 from cc_bridge.surveys.library import SurveyLibrary
-from cc_bridge.surveys.prompt_catalogue import parse_catalogue
+from cc_bridge.surveys.prompt_catalogue import FOLDER, parse_catalogue
 
-__all__ = ["load_surveys", "unknown_surveys"]
+__all__ = ["company_prompts", "load_surveys", "question_titles", "unknown_surveys"]
 
 
 def load_surveys(config: Config) -> tuple[SurveyLibrary, Sounds]:
@@ -21,6 +21,30 @@ def load_surveys(config: Config) -> tuple[SurveyLibrary, Sounds]:
     if faults := list(_survey_faults(config, surveys)):
         raise ConfigError("\n".join(faults))
     return surveys, sounds
+
+
+def company_prompts(config: Config) -> set[str]:
+    """Return the names of the prompts with the company's name that the queues play."""
+    queues = (config.queue_defaults, *config.queues.values())
+    return {queue.company_prompt for queue in queues if queue.company_prompt}
+
+
+def question_titles(config: Config) -> dict[str, dict[str, str]]:
+    """Return the titles of the questions that have one: question id -> language -> title.
+
+    If surveys have the same question id, the first survey by its id counts. The result is empty if the survey
+    files cannot be loaded.
+    """
+    try:
+        surveys, _ = _files(config)
+    except CcBridgeError:
+        return {}
+    titles: dict[str, dict[str, str]] = {}
+    for survey in surveys.values():
+        for question in survey.questions:
+            if question.titles:
+                titles.setdefault(question.id, dict(question.titles))
+    return titles
 
 
 def unknown_surveys(config: Config) -> list[str]:
@@ -36,9 +60,15 @@ def unknown_surveys(config: Config) -> list[str]:
 
 
 def _files(config: Config) -> tuple[SurveyLibrary, Sounds]:
-    """Return the surveys of the configured directory and the sound files. Raises SurveyError."""
+    """Return the surveys of the configured directory and the sound files. Raises SurveyError.
+
+    The sound files include the company prompts of the queues, in each language of the catalogue.
+    """
     catalogue_file = resource_path("dialplans/prompts.toml")
-    sounds = parse_catalogue(catalogue_file.read_text(encoding="utf-8"), str(catalogue_file)).sounds
+    catalogue = parse_catalogue(catalogue_file.read_text(encoding="utf-8"), str(catalogue_file))
+    sounds = catalogue.sounds | {
+        prompt: dict.fromkeys(catalogue.voices, f"{FOLDER}/{prompt}") for prompt in company_prompts(config)
+    }
     return SurveyLibrary.load(config.survey.directory or resource_path("config/surveys"), sounds), sounds
 
 

@@ -22,6 +22,7 @@ from jinja2 import FileSystemLoader
 from cc_bridge.digest.content import Digest
 from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.query import Dimension
+from cc_bridge.reports.render.bidi import END, ISOLATE, LEFT_TO_RIGHT
 from cc_bridge.reports.render.html import as_html, in_words, pages
 from cc_bridge.reports.render.localization import Localization
 from cc_bridge.safe_text.printable import one_line, printable
@@ -29,7 +30,6 @@ from cc_bridge.safe_text.printable import one_line, printable
 __all__ = ["MailHeaders", "as_mail", "body", "plain", "subject"]
 
 _SEVEN_BIT = SMTP.clone(cte_type="7bit")  # every server accepts 7-bit mail
-_LEFT_TO_RIGHT, _ISOLATE, _END = "\u2066", "\u2068", "\u2069"
 _BETWEEN = " – "  # noqa: RUF001 - typography for readers
 _pages = pages.overlay(loader=FileSystemLoader(Path(__file__).parent))
 
@@ -79,7 +79,8 @@ def body(digest: Digest, wording: Localization, owner: str, file: str) -> str:
 
 def plain(digest: Digest, wording: Localization, owner: str, file: str) -> str:
     """Return the plain-text body of the mail; `file` is the name of the attached report."""
-    return "\n".join(_lines(_said(digest, wording, owner, file), wording)) + "\n"
+    lines = _lines(_said(digest, wording, owner, file), wording)
+    return "\n".join(map(wording.isolated, lines)) + "\n"
 
 
 def _said(digest: Digest, wording: Localization, owner: str, file: str) -> dict[str, Any]:
@@ -114,12 +115,12 @@ def _number(text: str, wording: Localization) -> str:
     For this, invisible Unicode characters are put around the text. In a left-to-right language, the text is
     returned unchanged.
     """
-    return f"{_LEFT_TO_RIGHT}{text}{_END}" if wording.direction == "rtl" else text
+    return f"{LEFT_TO_RIGHT}{text}{END}" if wording.direction == "rtl" else text
 
 
 def _lines(said: dict[str, Any], wording: Localization) -> Iterator[str]:
     def isolated(text: str) -> str:
-        return f"{_ISOLATE}{text}{_END}" if wording.direction == "rtl" else text
+        return f"{ISOLATE}{wording.isolated(text)}{END}" if wording.direction == "rtl" else text
 
     def number(text: str) -> str:
         return _number(text, wording)
@@ -148,8 +149,8 @@ def _lines(said: dict[str, Any], wording: Localization) -> Iterator[str]:
             *([([said_of("total")], table["total"])] if table["total"] else []),
         ]:
             yield f"- {isolated(', '.join(keys))}"
-            for (label, _formula), (value, details, _weak) in zip(table["columns"], cells, strict=True):
-                yield f"    {label}: {number(f'{value} ({details})' if details else value)}"
+            for (label, _meaning), (value, details, _weak) in zip(table["columns"], cells, strict=True):
+                yield f"    {label}: {isolated(f'{value} ({details})' if details else value)}"
     yield ""
     yield from said["notes"]
     yield said_of("attached").format(file=number(said["file"]))

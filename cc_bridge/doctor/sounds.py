@@ -8,17 +8,21 @@ doctor must be able to read these files on this machine. So the PBX must be this
 from collections.abc import Iterator
 from pathlib import Path
 
+from cc_bridge import resource_path
 from cc_bridge.config import Config
-from cc_bridge.config.survey_files import load_surveys
-from cc_bridge.daemon.services.survey_invitations import GREETING, MOMENT
+from cc_bridge.config.survey_files import company_prompts, load_surveys
+from cc_bridge.daemon.services.survey_invitations import GREETING, HELLO, MOMENT
 from cc_bridge.doctor.asterisk_user import AsteriskUser, asterisk_user
-from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip
+from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.doctor.sound_file import sound_fault
 from cc_bridge.errors import CcBridgeError
+from cc_bridge.prompts.check import speech_faults
 from cc_bridge.surveys.definition import Survey
 from cc_bridge.surveys.prompt_catalogue import FOLDER
 
 __all__ = ["check"]
+
+_GUIDE = "dialplans/README.md"
 
 
 def check(config: Config, folder: Path | None, data_folder: str | None) -> Iterator[CheckResult]:
@@ -48,7 +52,8 @@ def check(config: Config, folder: Path | None, data_folder: str | None) -> Itera
         )
         return
     more = [MOMENT] if used else []
-    more += [GREETING] if config.callback.enabled else []
+    more += [HELLO, GREETING] if config.callback.enabled else []
+    more += company_prompts(config)
     more += ["consent_before"] if any(queue.consent == "required" for queue in queues) else []
     for name in used:
         for language in surveys[name].languages:
@@ -78,12 +83,13 @@ def _language(
 ) -> CheckResult:
     """Return the result of the check that Asterisk can play all prompts of one survey in one language.
 
+    If Asterisk can play all of them, the result is a warning about prompts that callers cannot understand.
     `more` are the names of prompts that calls need besides the survey's own prompts. `place` is the sounds
     directory. `user` is the user as which Asterisk runs, None if it is unknown.
     """
     prompts = sorted({*_prompts(survey), *more})
     files = {survey.sounds[prompt][language] for prompt in prompts if language in survey.sounds[prompt]}
-    missing, faulty = [], []
+    missing, faulty, unclear = [], [], []
     for file in sorted(files):
         found = _found(place, language, file)
         fault = next(filter(None, (sound_fault(each, user) for each in found)), "")
@@ -91,7 +97,11 @@ def _language(
             missing.append(file)
         elif fault:
             faulty.append((file, fault))
+        else:
+            unclear += [f"{file}: {each}" for sound in found for each in _speech_faults(sound)]
     name = f"prompts.{survey.id}.{language}"
+    if not missing and not faulty and unclear:
+        return warn(name, "; ".join(unclear), f"record or generate the prompts again: {_GUIDE}")
     if not missing and not faulty:
         return ok(name, f"{len(files)} sound files in {place}")
     seen = [f"missing in {place}: {', '.join(missing)}"] if missing else []
@@ -102,17 +112,26 @@ def _language(
     return fail(name, "; ".join(seen), _advice(language, place, missing, faulty))
 
 
+def _speech_faults(file: Path) -> list[str]:
+    """Return what keeps callers from understanding a file; empty if this user cannot read the file."""
+    try:
+        return list(speech_faults(file)) if file.exists() else []
+    except PermissionError:
+        return []
+
+
 def _advice(language: str, place: Path, missing: list[str], faulty: list[tuple[str, str]]) -> str:
     """Return the remedy for prompts that are missing or faulty (pairs of the file and its fault)."""
     folder = place / language
     unreadable = [file for file, fault in faulty if fault.startswith("not readable")]
-    lost = [*missing, *(file for file, _ in faulty if file not in unreadable)]
     advice = []
-    if any(file.startswith(f"{FOLDER}/") for file in lost):
+    shipped = resource_path("dialplans/sounds") / language
+    own = [file for file in missing if not (shipped / f"{file}.wav").is_file()]
+    if len(missing) > len(own) or len(faulty) > len(unreadable):
         # Debian's `en` is a link to another directory, which `cp -r .../en` could not replace.
         advice.append(f"mkdir -p {folder} && cp -r dialplans/sounds/{language}/. {folder}/")
-    if any(not file.startswith(f"{FOLDER}/") for file in lost):
-        advice.append(f"install Asterisk's own core-sounds-{language}")
+    if own:
+        advice.append(f"record {', '.join(own)}: see {_GUIDE}")
     if unreadable:
         advice.append(f"chmod -R a+rX {folder}/{FOLDER}")
     return "; ".join(advice)

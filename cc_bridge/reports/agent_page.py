@@ -14,7 +14,7 @@ from typing import Any
 
 from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.agents import agents
-from cc_bridge.reports.figures import Cell, Report, ReportRow, ReportTable
+from cc_bridge.reports.figures import Cell, KeyKind, Report, ReportRow, ReportTable
 from cc_bridge.reports.query import ReportQuery
 from cc_bridge.reports.render.localization import Localization
 from cc_bridge.reports.source import Source
@@ -150,6 +150,7 @@ def _questions(table: ReportTable, wording: Localization) -> Iterator[dict[str, 
         question, score, _ = (str(key) for key in row.keys)
         yield {
             "question": question,
+            "title": wording.key(KeyKind.QUESTION, question),
             "score": score,
             "label": wording.text("words", score),
             **_figure(_unit(row), table.cell(row, "score")),

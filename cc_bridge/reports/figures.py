@@ -37,11 +37,13 @@ _NORMAL = NormalDist()
 class KeyKind(StrEnum):
     """The format of row keys in a key column of a report, if the keys are not values of a Dimension.
 
-    WORD: each key is the name of a word in texts.toml, and the word is shown in the reader's language. TEXT:
-    each key is shown unchanged.
+    WORD: each key is the name of a word in texts.toml, and the word is shown in the reader's language.
+    QUESTION: each key is the id of a question, whose title in the reader's language is shown. TEXT: each key
+    is shown unchanged.
     """
 
     WORD = "word"
+    QUESTION = "question"
     TEXT = "text"
 
 

@@ -123,7 +123,7 @@ def _questions(ask: ReportQuery, said: dict[Group, ScoreTotals]) -> ReportTable:
             if which := said[key].get((question, kind)):
                 for name, cell in scores({(question, kind): which}, kind, ask.minimum).items():
                     rows.append(ReportRow((question, name, key), (cell,), SCORES[name].unit))
-    keys = (("question", KeyKind.TEXT), ("score_name", KeyKind.WORD), (ask.by.value, ask.by))
+    keys = (("question", KeyKind.QUESTION), ("score_name", KeyKind.WORD), (ask.by.value, ask.by))
     return ReportTable("questions", keys, _EACH, tuple(rows))
 
 

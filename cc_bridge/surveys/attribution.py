@@ -73,3 +73,4 @@ class Invitation:
     language: str  # the channel's or the queue's; the survey chooses the matching one of its own
     caller_key: str
     trigger: Trigger = Trigger.QUEUE
+    company: str = ""  # the prompt with the company's name before the welcome; empty for none

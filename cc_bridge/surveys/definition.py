@@ -133,6 +133,7 @@ def _question(asked: QuestionTable, written: SurveyFile, branches: tuple[Questio
         skippable=asked.skippable,
         branches=branches,
         labels=labels,
+        titles=asked.title,
         comment=comment,
     )
 

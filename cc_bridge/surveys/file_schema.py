@@ -54,6 +54,7 @@ class _QuestionTable(SurveyTable):
     """Base class of the TOML tables of questions; its fields are the TOML keys of every kind of question."""
 
     id: Identifier
+    title: dict[LanguageCode, Label] = Field(default_factory=dict)
     ask: Identifier
     retries: Retries | None = None
     wait_seconds: Wait | None = None

@@ -1,12 +1,12 @@
 """The interview: a state machine that returns the next step of a survey after each step's outcome. Pure.
 
 A key that the caller presses during the prompt before a question already counts as an answer to this
-question, but never as consent to a recording. The interview also plays the goodbye in these cases: the
-retries or the time of the survey are used up, the sound file of a question is missing, an answer could not be
-stored.
+question, but never as consent to a recording. The last prompt is the thanks if the caller has answered a
+question, else the goodbye. It is also played in these cases: the retries or the time of the survey are used
+up, the sound file of a question is missing, an answer could not be stored.
 
 A hang-up and the end of the survey's time can occur in every state, so the state table has no entries for
-them. A hang-up ends the interview without a goodbye.
+them. A hang-up ends the interview without a last prompt.
 """
 
 from collections.abc import Callable, Mapping
@@ -45,6 +45,7 @@ class InterviewState(Enum):
     BEGINNING = auto()
     CHOOSING = auto()  # the caller chooses the language
     SWITCHING = auto()
+    INTRODUCING = auto()  # the company
     LEADING_IN = auto()
     ASKING = auto()
     COMPLETING = auto()
@@ -61,6 +62,14 @@ class InterviewState(Enum):
 _Meaning = StepResult | KeypadMeaning | type[CommentRecorded]
 
 
+_KEYPAD_STATES = {
+    InterviewState.INTRODUCING,
+    InterviewState.LEADING_IN,
+    InterviewState.ASKING,
+    InterviewState.COMPLETING,
+}
+
+
 class Interview:
     """The interview of one caller with one survey.
 
@@ -71,7 +80,11 @@ class Interview:
 
         ASKING --answer--> SAVING --stored--> LEADING_IN or ASKING the next question.
 
-        ASKING --the last answer--> SAVING --stored--> THANKING --> PARTING (the goodbye) --> OVER.
+        ASKING --the last answer--> SAVING --stored--> THANKING (the last prompt) --> OVER.
+
+        Without an answer, the last prompt is the goodbye: PARTING --> OVER.
+
+        INTRODUCING (the company's name) --played--> LEADING_IN (the welcome).
 
         ASKING --a key that may start a longer answer, such as the 1 of 10--> COMPLETING.
 
@@ -84,16 +97,18 @@ class Interview:
         ASKING --the caller consents to a comment--> INSTRUCTING --> RECORDING --> SAVING.
     """
 
-    def __init__(self, survey: Survey, channel_language: str = "") -> None:
+    def __init__(self, survey: Survey, channel_language: str = "", company: str = "") -> None:
         """Prepare the interview; `begin` returns its first step.
 
-        `channel_language` is the caller's language on the PBX, empty if it is not known.
+        `channel_language` is the caller's language on the PBX, empty if it is not known. `company` is the
+        prompt with the company's name, which is played before the survey's welcome; empty for none.
         """
         self.state = InterviewState.BEGINNING
         self.language = survey.language_for(channel_language)
         self.answered = 0
         self.stage = ""  # the funnel stage that the last event reached, empty if none
         self._survey = survey
+        self._company = company
         self._choice = LanguageQuestion.of(survey, channel_language)
         self._reason = ""
         self._unconfirmed = False  # True: the caller answered, but the answer could not be stored in time
@@ -111,6 +126,11 @@ class Interview:
         if not self.answered:
             return SurveyResult.DECLINED
         return SurveyResult.COMPLETE if self._walked else SurveyResult.PARTIAL
+
+    @property
+    def parting(self) -> bool:
+        """Whether the current step is the last prompt, the thanks or the goodbye."""
+        return self.state in {InterviewState.THANKING, InterviewState.PARTING}
 
     def begin(self) -> Step:
         """Return the first step, which stores the start of the survey."""
@@ -143,7 +163,7 @@ class Interview:
             return CommentRecorded
         if isinstance(event, StepResult) and event is not StepResult.SILENCE:
             return event
-        if self.state not in {InterviewState.LEADING_IN, InterviewState.ASKING, InterviewState.COMPLETING}:
+        if self.state not in _KEYPAD_STATES:
             return KeypadMeaning.NOTHING
         typed = self._typing.pressed(event.key if isinstance(event, KeyPressed) else "")
         self._value = self._typing.value
@@ -154,7 +174,7 @@ class Interview:
     def _start(self) -> Step:
         self.stage = "started"
         if self._choice is None:
-            return self._welcome()
+            return self._introduce()
         self.state = InterviewState.CHOOSING
         return self._choice.begin()
 
@@ -162,7 +182,13 @@ class Interview:
         step = self._choice.next(event) if self._choice else None
         if isinstance(step, Speak):
             self.state, self.language = InterviewState.SWITCHING, step.language
-        return step or self._welcome()
+        return step or self._introduce()
+
+    def _introduce(self) -> Step:
+        if not self._company or not self._survey.welcome:
+            return self._welcome()
+        self.state = InterviewState.INTRODUCING
+        return Play(self._company, listens=True)
 
     def _welcome(self) -> Step:
         return self._lead_in(self._survey.welcome)
@@ -173,10 +199,10 @@ class Interview:
         """Return the step that plays `prompt` before the current question.
 
         Without a prompt, return the step that asks the question. If no question is left, return the step that
-        thanks the caller.
+        plays the last prompt.
         """
         if self._walked:
-            return self._thank()
+            return self._walked_through()
         if not prompt:
             return self._ask()
         self.state = InterviewState.LEADING_IN
@@ -242,13 +268,14 @@ class Interview:
         self.state = InterviewState.CONFIRMING
         return Play(self._survey.opted_out or "")
 
-    def _thank(self) -> Step:
-        if not self.answered:
-            return self._part("skipped")
-        self.state = InterviewState.THANKING
-        return Play(self._survey.thanks)
+    def _walked_through(self) -> Step:
+        return self._part("" if self.answered else "skipped")
 
     def _say_goodbye(self) -> Step:
+        self.state = InterviewState.PARTING
+        return Play(self._survey.goodbye)
+
+    def _end(self) -> Step:
         return self._part("")
 
     def _give_up(self) -> Step:
@@ -302,11 +329,18 @@ class Interview:
         return self._tries <= self._question.retries
 
     def _part(self, reason: str) -> Step:
-        if self.state in {InterviewState.PARTING, InterviewState.OVER}:
+        """Return the step that plays the last prompt: the thanks after an answer, else the goodbye.
+
+        `reason` says why the survey ends before its last question; it is empty if no question is left. If the
+        last prompt was already played, return the step that ends the interview.
+        """
+        if self.parting or self.state is InterviewState.OVER:
             return self._finish(reason)
         self._reason = self._reason or reason
-        self.state = InterviewState.PARTING
-        return Play(self._survey.goodbye)
+        if not self.answered:
+            return self._say_goodbye()
+        self.state = InterviewState.THANKING
+        return Play(self._survey.thanks)
 
     def _finish(self, reason: str) -> Finish:
         self.state = InterviewState.OVER
@@ -327,7 +361,13 @@ class Interview:
     }
     _TABLE: ClassVar[Mapping[InterviewState, Mapping[_Meaning, Callable[["Interview"], Step]]]] = {
         InterviewState.BEGINNING: {StepResult.DONE: _start, StepResult.NOT_STORED: _not_stored},
-        InterviewState.SWITCHING: {StepResult.DONE: _welcome, StepResult.NOT_STORED: _not_stored},
+        InterviewState.SWITCHING: {StepResult.DONE: _introduce, StepResult.NOT_STORED: _not_stored},
+        InterviewState.INTRODUCING: {
+            **_TYPED,
+            KeypadMeaning.NOTHING: _ask,
+            StepResult.DONE: _welcome,
+            StepResult.PROMPT_MISSING: _welcome,
+        },
         InterviewState.LEADING_IN: {
             **_TYPED,
             KeypadMeaning.NOTHING: _ask,
@@ -352,8 +392,8 @@ class Interview:
         },
         InterviewState.SAVING: {StepResult.DONE: _saved, StepResult.NOT_STORED: _answer_not_stored},
         InterviewState.OPTING_OUT: {StepResult.DONE: _confirm, StepResult.NOT_STORED: _not_stored},
-        InterviewState.CONFIRMING: {StepResult.DONE: _say_goodbye, StepResult.PROMPT_MISSING: _say_goodbye},
-        InterviewState.THANKING: {StepResult.DONE: _say_goodbye, StepResult.PROMPT_MISSING: _say_goodbye},
+        InterviewState.CONFIRMING: {StepResult.DONE: _end, StepResult.PROMPT_MISSING: _end},
+        InterviewState.THANKING: {StepResult.DONE: _over, StepResult.PROMPT_MISSING: _say_goodbye},
         InterviewState.PARTING: {StepResult.DONE: _over, StepResult.PROMPT_MISSING: _over},
         InterviewState.OVER: {},
     }

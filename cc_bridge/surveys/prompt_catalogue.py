@@ -1,19 +1,37 @@
 """The prompt catalogue: the text or recording of each prompt in each language, from `dialplans/prompts.toml`.
 
-Surveys are checked against the catalogue at start, and `prompt_synthesis.py` turns its texts into sound
+Surveys are checked against the catalogue at start, and `prompts/synthesis.py` turns its texts into sound
 files. Pure.
 """
 
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cc_bridge.surveys.text_patterns import text_like
 from cc_bridge.surveys.toml_reader import Identifier, LanguageCode, SurveyTable, faulty, read_toml
 
-__all__ = ["FOLDER", "AsteriskSound", "PromptCatalogue", "PromptVoice", "parse_catalogue"]
+__all__ = [
+    "FOLDER",
+    "WAV",
+    "AsteriskSound",
+    "Engine",
+    "PromptCatalogue",
+    "PromptVoice",
+    "parse_catalogue",
+]
 
 FOLDER = "cc_bridge"  # inside a language's sound folder; separates these files from Asterisk's own
+WAV = "{wav}"  # in a speech command: the file that the command must write
+
+
+class Engine(StrEnum):
+    """The program that reads a text aloud."""
+
+    HIBARI = "hibari"  # the Python package hibari-tts: English only
+    ESPEAK_NG = "espeak-ng"
+    COMMAND = "command"  # any program, started by the `command` of the voice
 
 
 class AsteriskSound(SurveyTable):
@@ -29,17 +47,40 @@ class AsteriskSound(SurveyTable):
 
 
 class PromptVoice(SurveyTable):
-    """The espeak-ng voice that reads the prompts of one language, and its speed."""
+    """The voice that reads the prompts of one language: the engine, its voice, and the speed.
 
-    name: Annotated[str, text_like(r"[A-Za-z0-9+-]+", "a voice of espeak-ng: letters, digits, + and -")]
+    An empty `name` means the engine's own voice for the language. The engine COMMAND starts the command line
+    `command`, in which `{wav}` means the file to be written. It receives the text at its standard input.
+    """
+
+    engine: Engine = Field(default=Engine.ESPEAK_NG, strict=False)
+    name: Annotated[
+        str, text_like(r"[A-Za-z0-9+-]*", "a voice of the engine: letters, digits, + and -, or empty")
+    ] = ""
     words_per_minute: int = Field(default=150, ge=80, le=300)
+    command: str = ""
+
+    @model_validator(mode="after")
+    def _has_its_command(self) -> Self:
+        """Raise ValueError unless exactly a voice with the engine COMMAND has a command with `{wav}`."""
+        if (self.engine is Engine.COMMAND) is not bool(self.command):
+            raise ValueError('a voice with engine = "command" needs a command, and no other voice has one')
+        if self.command and WAV not in self.command:
+            raise ValueError(f"command needs {WAV}, the file that it must write")
+        return self
 
 
 class PromptCatalogue(SurveyTable):
-    """The text or recording of every prompt in every language, and the espeak-ng voice of each language."""
+    """The text or recording of every prompt in every language, and the voice of each language.
+
+    `own` has prompts that each site records with its own words, such as the company's name; its texts are
+    examples. `hints` has advice for the person who speaks a prompt, in English.
+    """
 
     prompts: dict[Identifier, dict[LanguageCode, Annotated[str, Field(min_length=1)] | AsteriskSound]]
     voices: dict[LanguageCode, PromptVoice]
+    own: dict[Identifier, dict[LanguageCode, str]] = Field(default_factory=dict)
+    hints: dict[Identifier, str] = Field(default_factory=dict)
 
     @property
     def sounds(self) -> dict[str, dict[str, str]]:

@@ -53,6 +53,7 @@ class Question:
     skippable: bool
     branches: tuple[QuestionBranch, ...] = ()
     labels: Mapping[int, str] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)  # by language, for reports and pages
     comment: CommentSettings | None = None
 
     @property

@@ -128,7 +128,7 @@ class StepResult(Enum):
     PROMPT_MISSING = auto()
     NOT_STORED = auto()
     NOT_RECORDED = auto()  # the recording failed on the PBX
-    TIME_IS_UP = auto()  # the survey's max_seconds are over; the goodbye is still played
+    TIME_IS_UP = auto()  # the survey's max_seconds are over; the last prompt is still played
 
 
 class InterviewEnd(Enum):

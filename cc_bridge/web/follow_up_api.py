@@ -57,6 +57,7 @@ class ActionResult:
 
 ReadFollowUps = Callable[[str, Collection[FollowUpState]], Deferred[FollowUpList]]
 QueueTitles = Callable[[str], Mapping[Language, str]]
+QuestionTitles = Callable[[str], Mapping[str, str]]  # question id -> language -> title
 ApplyAction = Callable[[str, Action, str, str], Deferred[ActionResult]]
 
 
@@ -67,6 +68,7 @@ class FollowUpsResource(TreeResource):
     action. It gets the follow-up's id, the action, the name of the person who acts, and the result or reason
     that this person has entered. `now` returns UTC seconds since the epoch. `zone` returns the contact
     centre's time zone. `titles` returns a queue's title in each language; by default that is its name.
+    `question_titles` returns a question's title in each language that has one; by default it has none.
     """
 
     def __init__(
@@ -78,12 +80,13 @@ class FollowUpsResource(TreeResource):
         zone: Callable[[], tzinfo | None],
         clock: IReactorTime,
         titles: QueueTitles = lambda queue: dict.fromkeys(LANGUAGES, queue),
+        question_titles: QuestionTitles = lambda _question: {},
     ) -> None:
         self.session = session
         self.move = move
         self.clock = clock
         self.rate = usual_rate()
-        self.shown = _FollowUpJson(now, zone, titles)
+        self.shown = _FollowUpJson(now, zone, titles, question_titles)
         super().__init__(_ListResource(self, read))
         self.putChild(b"session", _SessionResource(session, clock))
 
@@ -99,11 +102,16 @@ class _FollowUpJson:
     """
 
     def __init__(
-        self, now: Callable[[], float], zone: Callable[[], tzinfo | None], titles: QueueTitles
+        self,
+        now: Callable[[], float],
+        zone: Callable[[], tzinfo | None],
+        titles: QueueTitles,
+        question_titles: QuestionTitles,
     ) -> None:
         self.now = now
         self._zone = zone
         self._titles = titles
+        self._question_titles = question_titles
 
     def each(self, listed: FollowUpList) -> list[dict[str, Any]]:
         return [self._one(follow_up, listed.names) for follow_up in listed.follow_ups]
@@ -114,6 +122,7 @@ class _FollowUpJson:
             "pbx": one.pbx,
             "reason": str(one.reason),
             "detail": one.detail,
+            "question_title": self._question_titles(one.detail.partition("=")[0]),
             "rating": self._rating(one),
             "number": one.number,
             "name": names.get(one.caller_key, ""),

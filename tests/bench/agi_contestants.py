@@ -45,7 +45,7 @@ def ours_sqlite() -> None:
 
 
 def ours_channel() -> None:
-    """Run the daemon's listener with the 12 commands alone. `ours` minus this is the cost of the survey."""
+    """Run the daemon's listener with the 11 commands alone. `ours` minus this is the cost of the survey."""
 
     async def handle(_request: Any, channel: Any) -> None:
         await channel.set_variable("CCB_SURVEY", "started")
@@ -54,7 +54,6 @@ def ours_channel() -> None:
             await channel.get_key("cc_bridge/ask_agent", 5)
         await channel.set_variable("CCB_SURVEY", "complete")
         await channel.stream_file("cc_bridge/thanks")
-        await channel.stream_file("cc_bridge/goodbye")
         await channel.set_variable("CHANNEL(language)", "en")
 
     _serve(handle)
@@ -80,7 +79,6 @@ def pyst2() -> None:
                 channel.get_data("cc_bridge/ask_agent", 5000, 1)
             channel.set_variable("CCB_SURVEY", "complete")
             channel.stream_file("cc_bridge/thanks")
-            channel.stream_file("cc_bridge/goodbye")
             channel.set_variable("CHANNEL(language)", "en")
 
     class Server(socketserver.ThreadingTCPServer):
@@ -116,7 +114,6 @@ def panoramisk() -> None:
             await request.send_command("GET DATA cc_bridge/ask_agent 5000 1")
         await request.send_command('SET VARIABLE CCB_SURVEY "complete"')
         await request.send_command('STREAM FILE cc_bridge/thanks ""')
-        await request.send_command('STREAM FILE cc_bridge/goodbye ""')
         await request.send_command('SET VARIABLE CHANNEL(language) "en"')
 
     async def main() -> None:

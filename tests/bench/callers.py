@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 __all__ = ["COMMANDS", "Pace", "Played", "play"]
 
-COMMANDS = 12  # of each caller
+COMMANDS = 11  # of each caller
 _DEADLINE = 120.0  # seconds for the whole run
 
 _HEAD = """\

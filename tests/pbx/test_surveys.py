@@ -320,7 +320,7 @@ def lost_prompt(rig):
 @pytest.mark.usefixtures("lost_prompt")
 def test_a_missing_sound_file_is_a_goodbye_and_an_error(rig, daemon):
     listener = asked_after_a_talk(rig, "local", "carol")
-    listener.hears("vm-goodbye")
+    listener.hears("goodbye")
     ended(rig, listener.caller)
     attempt = attempt_of(daemon, listener)
     assert (attempt["result"], attempt["reason"]) == ("declined", "error")

@@ -21,7 +21,7 @@ INNER = {
     "calls", "customers", "errors", "follow_ups", "kpis", "privacy", "queue_log", "queue_names", "records",
     "reports", "safe_text", "surveys", "wallboard", "__init__",
 }  # fmt: skip
-MIDDLE = {"agi", "ami", "config", "logs", "metrics", "prompt_synthesis", "storage", "web", "webhooks"}
+MIDDLE = {"agi", "ami", "config", "logs", "metrics", "prompts", "storage", "web", "webhooks"}
 OUTER = {"__main__", "cli", "commands", "daemon", "demo", "digest", "doctor", "offline", "setup"}
 
 # Pure code uses no network, threads, database, clock or chance. These imports make a module impure.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import create_engine, inspect
 
+from cc_bridge import resource_path
 from cc_bridge.cli import main
 from support.recordings import RECORDINGS, recording
 
@@ -163,3 +165,38 @@ def test_prompts_says_what_it_did(cc_bridge, tmp_path):
     result = cc_bridge("prompts", "--catalogue", catalogue, "--out", tmp_path / "sounds")
     assert result.exit_code == 0
     assert "bye" in result.output
+
+
+def test_prompts_check_finds_a_planted_fault(cc_bridge, tmp_path):
+    sounds = tmp_path / "sounds"
+    shutil.copytree(resource_path("dialplans/sounds"), sounds)
+    assert cc_bridge("prompts", "--check", "--out", sounds).exit_code == 0
+    (sounds / "fa/cc_bridge/welcome.wav").write_bytes(b"")
+    (sounds / "en/cc_bridge/hello.wav").unlink()
+    result = cc_bridge("prompts", "--check", "--out", sounds)
+    assert result.exit_code == 1
+    faults = [line.split(maxsplit=2) for line in result.stdout.splitlines() if not line.endswith(" ok")]
+    assert faults == [["fa", "welcome", "empty"], ["en", "hello", "missing"]]
+    assert "2 prompts in" in result.stderr
+    assert cc_bridge("prompts", "--check", "--out", sounds, "--language", "fa").stdout.count(" ok") == 19
+
+
+def test_prompts_sheet_is_for_a_speaker(cc_bridge):
+    result = cc_bridge("prompts", "--sheet", "--language", "fa")
+    assert result.exit_code == 0
+    assert "fa/cc_bridge/csat_ask.wav" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--engine", "command"], "--engine command and --command need each other"),
+        (["--command", "piper -f {wav}"], "--engine command and --command need each other"),
+        (["--engine", "command", "--command", "piper"], "--command needs {wav}"),
+        (["--language", "de"], "the catalogue has no language de; it has en, fa"),
+    ],
+)
+def test_prompts_options_that_do_not_fit(cc_bridge, options, says):
+    result = cc_bridge("prompts", *options)
+    assert result.exit_code == 2
+    assert says in result.stderr

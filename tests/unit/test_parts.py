@@ -19,7 +19,7 @@ BY_PROGRAM = {  # part -> a module with its tests, which must skip them with an 
     "mounts": "tests/integration/storage/pipeline/test_faults.py",
     "prometheus": "tests/integration/prometheus/test_rules.py",
     "systemd": "tests/integration/test_systemd.py",
-    "voices": "tests/unit/test_prompt_synthesis.py",
+    "voices": "tests/unit/prompts/test_synthesis.py",
 }
 SERVERS = {"mariadb": databases.MariaDb, "postgres": databases.PostgreSql}
 

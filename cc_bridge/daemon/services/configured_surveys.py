@@ -14,7 +14,7 @@ class ConfiguredSurveys(DaemonService):
     prompt. The constructor and `reconfigure` raise SurveyError or ConfigError for a faulty survey or prompt.
     """
 
-    taken_over = ("survey.directory", *per_queue("survey"))
+    taken_over = ("survey.directory", *per_queue("survey", "company_prompt"))
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection
 from sqlalchemy import Connection
 from twisted.internet.defer import Deferred, fail
 
+from cc_bridge.config import Config
+from cc_bridge.config.survey_files import question_titles
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.follow_up import Action, FollowUp, FollowUpState, apply_action
@@ -32,6 +34,7 @@ class FollowUpApi(DaemonService):
     def __init__(self, context: Context, now: Callable[[], float]) -> None:
         super().__init__(context)
         self._now = now
+        self._question_titles = question_titles(context.config)
         self._reads = context.database.read_pool("follow-ups", _READS)
         session = FollowUpSession(context.config.http.access_token(), now)
         self.resource = FollowUpsResource(
@@ -42,11 +45,16 @@ class FollowUpApi(DaemonService):
             lambda: self.config.general.zone,
             context.reactor,
             self._titles,
+            lambda question: self._question_titles.get(question, {}),
         )
 
     def _titles(self, queue: str) -> dict[Language, str]:
         """Return the title of a queue in each language, by the configuration in force."""
         return self.config.queue_titles(queue)
+
+    def reconfigure(self, config: Config) -> None:
+        self._question_titles = question_titles(config)
+        super().reconfigure(config)
 
     def start(self) -> None:
         self._reads.start()

@@ -54,7 +54,7 @@ from cc_bridge.surveys.eligibility import (
 )
 from cc_bridge.surveys.history import SurveyHistory
 
-__all__ = ["GREETING", "MOMENT", "SurveyInvitations"]
+__all__ = ["GREETING", "HELLO", "MOMENT", "SurveyInvitations"]
 
 _log = Logger()
 
@@ -62,7 +62,9 @@ _log = Logger()
 # milliseconds later. The caller hears nothing of this survey and reaches another one on the own channel.
 _OTHER_CHANNEL_SECONDS = 0.2
 MOMENT = "moment"  # the prompt for a caller who has to wait for the decision
-GREETING = "callback_greeting"  # the first prompt of a callback
+# The prompts at the start of a callback. The company's name is played between them.
+HELLO = "hello"
+GREETING = "callback_greeting"
 _MAX_REMEMBERED = 10_000  # calls; the oldest is forgotten first
 
 
@@ -104,6 +106,7 @@ class SurveyInvitations(DaemonService):
             "min_days_between_surveys",
             "max_surveys_per_*",
             "consent",
+            "company_prompt",
         ),
     )
 
@@ -303,7 +306,9 @@ class SurveyInvitations(DaemonService):
             return found
         if candidate.attributed:
             _remember(self._invited, call_id, None)
-        return Invitation(survey, attribution, language, candidate.caller_key, caller.trigger)
+        return Invitation(
+            survey, attribution, language, candidate.caller_key, caller.trigger, queue.company_prompt
+        )
 
     # -- prompts
 
@@ -312,14 +317,18 @@ class SurveyInvitations(DaemonService):
     ) -> Invitation | NotAskedReason:
         """Play the introduction of a callback in the caller's language, and return the invitation.
 
+        The introduction says who calls, and why. The returned invitation has no company prompt, since the
+        caller has just heard the company's name.
+
         If `invitation` is None, cc_bridge planned no callback for this call: return the reason NO_AGENT.
         """
         if invitation is None:
             return NotAskedReason.NO_AGENT
         language = invitation.survey.language_for(invitation.language)
         await channel.set_variable("CHANNEL(language)", language)
-        await self._play(GREETING, language, request, channel)
-        return invitation
+        for prompt in filter(None, (HELLO, invitation.company, GREETING)):
+            await self._play(prompt, language, request, channel)
+        return replace(invitation, company="")
 
     async def _play(self, prompt: str, language: str, request: Request, channel: AgiChannel) -> None:
         spoken = self.sounds.get(prompt, {})

@@ -110,7 +110,7 @@ def _lying(table: ReportTable, column: Column, wording: Localization) -> Chart:
             ChartBar(
                 _key(table, row, wording),
                 wording.cell(column.unit, cell),
-                f"{_key(table, row, wording)}: {wording.full(column.unit, cell)}",
+                f"{_key(table, row, wording)}: {wording.full(column.unit, cell, column.name)}",
                 turned(min(zero, tip), width),
                 number * _LINE + 5,
                 round(width, 1),
@@ -151,7 +151,7 @@ def _standing(table: ReportTable, column: Column, wording: Localization) -> Char
             ChartBar(
                 "" if number % every else _short(table, row, wording),
                 "",
-                f"{_key(table, row, wording)}: {wording.full(column.unit, cell)}",
+                f"{_key(table, row, wording)}: {wording.full(column.unit, cell, column.name)}",
                 round(middle - width / 2, 1),
                 min(up(value), up(0.0)),
                 round(width, 1),

@@ -8,17 +8,35 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
 
 from cc_bridge.kpis.units import Unit
-from cc_bridge.reports.figures import Column, Report, ReportRow, ReportTable
+from cc_bridge.reports.figures import Report, ReportRow, ReportTable
 from cc_bridge.reports.query import Dimension
 from cc_bridge.reports.render.chart_geometry import charts
-from cc_bridge.reports.render.localization import Localization, kpi_of
+from cc_bridge.reports.render.localization import Localization
 
 __all__ = ["as_html", "in_words", "pages"]
 
+_NO_BREAK = "\u00a0"
+
+
+@pass_context
+def _with_isolated_numbers(context: Context, value: object) -> object:
+    """Return a value for the page; in a text of a right-to-left language each number is isolated.
+
+    Numbers that are no text, such as coordinates, and finished HTML are returned unchanged.
+    """
+    if isinstance(value, str) and not isinstance(value, Markup):
+        wording: Localization = context["wording"]
+        return wording.isolated(value)
+    return value
+
+
 pages = Environment(
+    finalize=_with_isolated_numbers,
     loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,
     undefined=StrictUndefined,
@@ -49,7 +67,7 @@ def as_html(report: Report, wording: Localization, now: float) -> str:
         findings=None if report.findings is None else [wording.sentence(each) for each in report.findings],
         tables=[in_words(table.with_data(), wording) for table in report.tables],
         notes=[wording.text("notes", note) for note in report.notes],
-        formulas=list(_formulas(report, wording)),
+        meanings=_meanings(report, wording),
     )
 
 
@@ -61,8 +79,8 @@ def _tiles(report: Report, wording: Localization) -> Iterator[dict[str, str]]:
         yield {
             "label": wording.label(column),
             "value": wording.cell(column.unit, cell),
-            "details": wording.details(column.unit, cell),
-            "formula": _formula(column),
+            "details": wording.details(column.unit, cell, column.name),
+            "meaning": wording.meaning(column),
         }
 
 
@@ -75,7 +93,7 @@ def in_words(table: ReportTable, wording: Localization) -> dict[str, Any]:
         "title": wording.text("tables", table.name),
         "charts": charts(table, wording),
         "keys": [wording.text("by", name) for name, _ in table.keys],
-        "columns": [(wording.label(column), _formula(column)) for column in table.columns],
+        "columns": [(wording.label(column), wording.meaning(column)) for column in table.columns],
         "rows": [
             (
                 [wording.key(kind, key) for (_, kind), key in zip(table.keys, row.keys, strict=True)],
@@ -91,25 +109,21 @@ def _cells(table: ReportTable, row: ReportRow, wording: Localization) -> Iterato
     for column, cell in zip(table.columns, row.cells, strict=True):
         unit = wording.unit(column, row)
         weak = cell is None or not cell.enough
-        yield wording.cell(unit, cell), wording.details(unit, cell), weak
+        yield wording.cell(unit, cell), _breakable(wording.details(unit, cell, column.name)), weak
 
 
-def _formulas(report: Report, wording: Localization) -> Iterator[tuple[str, str, str]]:
-    """Yield the label, formula and explanation of each column of a report, each column once.
+def _breakable(details: str) -> str:
+    """Return the details of a figure such that a line can break only between interval and sample size.
 
-    The explanation is empty in a Persian page, because explanations exist only in English. It is also empty
-    for a column that is not a KPI.
+    Details without the sign `·` between them are returned unchanged.
     """
-    seen = set()
-    for table in report.tables:
-        for column in table.columns:
-            if column.name not in seen:
-                seen.add(column.name)
-                kpi = kpi_of(column)
-                words = kpi.words if kpi and wording.language == "en" else ""
-                yield wording.label(column), _formula(column), words
+    if " · " not in details:
+        return details
+    return details.replace(" ", _NO_BREAK).replace(f"{_NO_BREAK}·{_NO_BREAK}", " · ")
 
 
-def _formula(column: Column) -> str:
-    kpi = kpi_of(column)
-    return kpi.formula if kpi else column.formula
+def _meanings(report: Report, wording: Localization) -> dict[str, str]:
+    """Return the meaning of each column of a report in words: label -> meaning."""
+    return {
+        wording.label(column): wording.meaning(column) for table in report.tables for column in table.columns
+    }

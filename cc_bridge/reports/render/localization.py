@@ -1,7 +1,7 @@
 """Localisation: words, numbers and dates in English or Persian, in the Gregorian or Persian calendar. Pure.
 
 The words are in `texts.toml`. Note: a number within Persian text is written from left to right. So a renderer
-of HTML must isolate each number from the direction of the text around it.
+must isolate each number from the direction of the text around it, see `isolated`.
 """
 
 import tomllib
@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cc_bridge.kpis.catalogue import KPIS, Kpi
+from cc_bridge.kpis.question_kinds import SCORES
 from cc_bridge.kpis.units import Unit
 from cc_bridge.queue_names import QueueMap
 from cc_bridge.reports.calendar import Days, day_of, persian
 from cc_bridge.reports.figures import Cell, Column, Highlight, KeyKind, ReportRow
 from cc_bridge.reports.query import Dimension, Group
+from cc_bridge.reports.render.bidi import END, ISOLATE, isolated_numbers
 from cc_bridge.safe_text.printable import printable
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
@@ -39,7 +41,8 @@ LANGUAGES: tuple[Language, ...] = ("en", "fa")
 _PERSIAN = str.maketrans("0123456789.,%", "۰۱۲۳۴۵۶۷۸۹٫٬٪")  # noqa: RUF001 - typography for readers
 _KPIS = {kpi.name: kpi for kpis in KPIS.values() for kpi in kpis}
 _MINUTE = 60
-_ISOLATE, _LEFT_TO_RIGHT, _END = "\u2068", "\u2066", "\u2069"  # Unicode isolates: FSI, LRI, PDI
+# The columns whose n counts answers, and not calls.
+_OF_ANSWERS = {*SCORES, "score", "low", "low_of_others"}
 
 
 @cache
@@ -88,6 +91,7 @@ class Localization:
     days: Days = field(default_factory=Days)
     bands: tuple[int, ...] = ()
     titles: QueueMap[str] = field(default_factory=QueueMap)  # of the queues that have one, by name
+    questions: Mapping[str, str] = field(default_factory=dict)  # titles of the questions, by id
 
     @property
     def direction(self) -> str:
@@ -105,6 +109,17 @@ class Localization:
     def label(self, column: Column) -> str:
         """Return the heading of a column in the reader's language."""
         return self.text("columns", column.name)
+
+    def meaning(self, column: Column) -> str:
+        """Return what the figures of a column mean, in words."""
+        return self.text("meanings", column.name)
+
+    def isolated(self, text: str) -> str:
+        """Return a text of the reader's language that keeps the sides of its numbers.
+
+        In right-to-left text each number is isolated. Other text is returned unchanged.
+        """
+        return isolated_numbers(text) if self.direction == "rtl" else text
 
     def answer(self, kind: str, value: int) -> str:
         """Return the label of an answer, such as `2 of 5`.
@@ -158,27 +173,34 @@ class Localization:
             return self.text("page", "too_few")
         return self.value(unit, cell.value)
 
-    def details(self, unit: Unit, cell: Cell) -> str:
+    def details(self, unit: Unit, cell: Cell, column: str = "") -> str:
         """Return the confidence interval and the sample size (n) of a figure as text.
 
-        The text is empty if the figure has neither.
+        The text is empty if the figure has neither. `column` is the name of the figure's column. It decides
+        whether n counts answers or cases; empty means cases.
         """
         if cell is None:
             return ""
         parts = []
         if cell.enough and cell.low is not None and cell.high is not None:
             low, high = (self.value(unit, bound).removesuffix(" %") for bound in (cell.low, cell.high))
-            parts.append(f"{low}–{high}")  # noqa: RUF001 - typography for readers
+            parts.append(self.range(low, high))
         if cell.n is not None:
-            parts.append(f"n={self.figures_of(f'{cell.n:,}')}")
-        return ", ".join(parts)
+            counted = self.text("page", "answers" if column in _OF_ANSWERS else "cases")
+            parts.append(counted.format(n=self.figures_of(f"{cell.n:,}")))
+        return (" · " if self.language == "fa" else ", ").join(parts)
 
-    def full(self, unit: Unit, cell: Cell) -> str:
+    def range(self, low: str, high: str) -> str:
+        """Return the text of a range between two numbers, such as `3.2 to 4.3`."""
+        return self.text("page", "range").format(low=low, high=high)
+
+    def full(self, unit: Unit, cell: Cell, column: str = "") -> str:
         """Return the text of a figure, with its confidence interval and sample size (n) in brackets.
 
-        The text of a figure that has neither is returned without brackets.
+        The text of a figure that has neither is returned without brackets. `column` is the name of the
+        figure's column, see `details`.
         """
-        details = self.details(unit, cell)
+        details = self.details(unit, cell, column)
         return self.cell(unit, cell) + (f" ({details})" if details else "")
 
     # -- keys and sentences
@@ -194,13 +216,15 @@ class Localization:
             case Dimension.WEEKDAY:
                 return self.text("weekdays", WEEKDAYS[int(key)])
             case Dimension.HOUR:
-                return self.figures_of(f"{key:02}:00–{int(key) + 1:02}:00")  # noqa: RUF001 - typography for readers
+                return self.figures_of(self.range(f"{key:02}:00", f"{int(key) + 1:02}:00"))
             case Dimension.WAIT_BAND:
                 return self._band(int(key))
             case Dimension.QUEUE:
                 return printable(self.titles.get(str(key), str(key))) or self.text("page", "none")
             case Dimension.STAGE:
                 return self.text("stages", str(key) or "none")
+            case KeyKind.QUESTION:
+                return printable(self.questions.get(str(key)) or str(key))
             case KeyKind.WORD:
                 return printable(self.text("words", str(key)))
             case _:
@@ -215,8 +239,7 @@ class Localization:
         figures = {name: self.full(unit, figure) for name, (unit, figure) in finding.figures.items()}
         parts = keys | figures
         if self.direction == "rtl":  # isolate each part, so that it keeps its own direction
-            parts = {name: f"{_ISOLATE}{part}{_END}" for name, part in parts.items()}
-            parts |= {name: f"{_LEFT_TO_RIGHT}{figure}{_END}" for name, figure in figures.items()}
+            parts = {name: f"{ISOLATE}{self.isolated(part)}{END}" for name, part in parts.items()}
         return self.text("findings", finding.sentence).format_map(parts)
 
     def date(self, day: date) -> str:
@@ -233,11 +256,11 @@ class Localization:
             return self.text("page", "none")
         bounds = [_minutes(bound) for bound in self.bands]
         if number == 0:
-            text = f"≤ {bounds[0]}"
+            text = self.text("page", "up_to").format(high=bounds[0])
         elif number == len(bounds):
-            text = f"> {bounds[-1]}"
+            text = self.text("page", "over").format(low=bounds[-1])
         else:
-            text = f"{bounds[number - 1]}–{bounds[number]}"  # noqa: RUF001 - typography for readers
+            text = self.range(bounds[number - 1], bounds[number])
         return self.figures_of(text)
 
 

@@ -70,7 +70,7 @@ def _drawn(table: ReportTable, wording: Localization) -> Iterator[Text | Drawn]:
 def _cells(table: ReportTable, row: ReportRow, wording: Localization) -> Iterator[Text]:
     for column, cell in zip(table.columns, row.cells, strict=True):
         unit = wording.unit(column, row)
-        details = wording.details(unit, cell)
+        details = wording.details(unit, cell, column.name)
         text = Text(wording.cell(unit, cell))
         if details:
             text.append(f"\n{details}", style="dim")

@@ -10,6 +10,7 @@ from cc_bridge.digest.content import DigestName
 from cc_bridge.storage.migrate import open_database
 from support.chromium import browser
 from support.digest_fixtures import MONDAY, configured, filled
+from support.isolates import NOT_ISOLATED
 
 __all__ = ["browser"]
 
@@ -59,6 +60,7 @@ def test_the_mail_fits_a_desk_and_a_telephone(browser, url, tmp_path, language, 
             "rtl" if language == "fa" else "ltr"
         )
         assert page.value("document.querySelectorAll('td').length") > 20
+        assert page.value(NOT_ISOLATED) == []
         assert page.errors == []
         assert page.requests == [file.as_uri()]
         page.picture(tmp_path / f"{name}.png")

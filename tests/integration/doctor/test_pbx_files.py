@@ -40,8 +40,6 @@ def pbx(monkeypatch):
     (home / "sounds" / "en").symlink_to("en_US")
     for language in ("en", "fa"):
         shutil.copytree(ROOT / "dialplans/sounds" / language, home / "sounds" / language, dirs_exist_ok=True)
-    for name in ("auth-thankyou", "pm-invalid-option", "vm-goodbye"):
-        wav(home / "sounds" / "en" / f"{name}.wav")
     (home / "recordings").mkdir()
     (home / "recordings").chmod(0o777)
     for folder, folders, files in os.walk(home / "sounds"):
@@ -118,6 +116,30 @@ def test_a_prompt_that_asterisk_cannot_play(pbx, kind, says):
     assert unwell(pbx) == {}
 
 
+def test_a_prompt_that_a_caller_cannot_understand(pbx):
+    file = pbx / "sounds/en_US/cc_bridge/moment.wav"
+    with fault(file):
+        wav(file, seconds=1)
+        found = {each.name: each for each in findings(pbx) if each.level is not CheckStatus.OK}
+        assert found.keys() == {"prompts.csat.en", "prompts.full.en"}
+        assert found["prompts.csat.en"].level is CheckStatus.WARN
+        assert found["prompts.csat.en"].seen == "cc_bridge/moment: silent"
+    assert unwell(pbx) == {}
+
+
+def test_the_prompt_with_the_companys_name_is_needed_where_a_queue_plays_it(pbx):
+    queues = {"sales": {"survey": "full", "company_prompt": "company"}}
+    missing = f"missing in {pbx}/sounds: cc_bridge/company"
+    names = [f"prompts.{survey}.{language}" for survey in ("csat", "full") for language in ("en", "fa")]
+    assert unwell(pbx, queues=queues) == dict.fromkeys(names, missing)
+    advice = {each.advice for each in findings(pbx, queues=queues) if each.level is CheckStatus.FAIL}
+    assert advice == {"record cc_bridge/company: see dialplans/README.md"}
+    for language in ("en", "fa"):
+        folder = pbx / "sounds" / language / "cc_bridge"
+        shutil.copy(folder / "hello.wav", folder / "company.wav")
+    assert unwell(pbx, queues=queues) == {}
+
+
 def test_the_advice_can_be_pasted(pbx):
     shutil.rmtree(pbx / "sounds/en/cc_bridge")
     shutil.rmtree(pbx / "sounds/fa")
@@ -137,14 +159,14 @@ def test_a_folder_that_asterisk_cannot_enter(pbx):
 
 
 def test_sounds_of_other_formats(pbx):
-    (pbx / "sounds/en/pm-invalid-option.wav").unlink()
-    gsm = pbx / "sounds/en/pm-invalid-option.gsm"
+    (pbx / "sounds/en/cc_bridge/moment.wav").unlink()
+    gsm = pbx / "sounds/en/cc_bridge/moment.gsm"
     gsm.write_bytes(bytes(66))
     assert unwell(pbx) == {}
     gsm.write_bytes(bytes(70))
-    assert set(unwell(pbx).values()) == {"truncated: pm-invalid-option"}
+    assert set(unwell(pbx).values()) == {"truncated: cc_bridge/moment"}
     gsm.unlink()
-    (pbx / "sounds/en/pm-invalid-option.sln16").write_bytes(b"x")
+    (pbx / "sounds/en/cc_bridge/moment.sln16").write_bytes(b"x")
     assert unwell(pbx) == {}
 
 

@@ -381,17 +381,17 @@ def test_a_context_that_is_missing(pbx, doctor, missing, level):
 # -- this machine
 
 
-def test_prompts_of_another_survey_and_of_asterisk(doctor, tmp_path):
+def test_prompts_of_another_survey(doctor, tmp_path):
     english = tmp_path / "sounds" / "en"
     english.mkdir(parents=True)
     findings = doctor(sounds=tmp_path / "sounds", queues={"sales": {"survey": "full"}})
     assert {"prompts.csat.en", "prompts.csat.fa", "prompts.full.en", "prompts.full.fa"} == unwell(
         findings
     ).keys()
-    assert "core-sounds-en" in named(findings, "prompts.csat.en").advice
     assert "cc_bridge/comment_ask" in named(findings, "prompts.full.en").seen
-    (english / "vm-goodbye.gsm").write_bytes(bytes(33))
-    assert "vm-goodbye" not in named(doctor(sounds=tmp_path / "sounds"), "prompts.csat.en").seen
+    (english / "cc_bridge").mkdir()
+    (english / "cc_bridge/goodbye.gsm").write_bytes(bytes(33))
+    assert "goodbye" not in named(doctor(sounds=tmp_path / "sounds"), "prompts.csat.en").seen
 
 
 def test_files_that_everybody_can_read(doctor, tmp_path):

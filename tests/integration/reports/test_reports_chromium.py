@@ -10,6 +10,7 @@ from cc_bridge.reports.render.localization import Localization
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.reports import SqlSource, reading
 from support.chromium import browser
+from support.isolates import NOT_ISOLATED
 from support.year_of_calls import CHANGED, FIRST, LAST, ZONE, fill, records
 
 __all__ = ["browser"]
@@ -58,6 +59,7 @@ def test_a_page_is_whole_by_itself(browser, engine, tmp_path, name, language):
     for font in page.each_font():
         assert page.value("document.documentElement.scrollWidth") <= 1280, font
         assert page.value(OVERFLOWING) == [], font
+    assert page.value(NOT_ISOLATED) == []
     assert page.value("getComputedStyle(document.body).direction") == wording.direction
     assert page.value("document.querySelectorAll('td').length") > 10
     assert page.errors == []

@@ -23,6 +23,7 @@ from cc_bridge.web.server import site
 from cc_bridge.web.wallboard_stream import EventStream
 from integration.web.test_wallboard_chromium import FAINT
 from support.chromium import browser
+from support.isolates import NOT_ISOLATED
 from support.reactor_loop import result_of, until
 from support.year_of_calls import LAST, fill, midnight, records
 
@@ -136,13 +137,14 @@ def test_an_agent_reads_their_own_page(browser, desk, tmp_path, language, scheme
     assert page.value("document.documentElement.dataset.theme") == scheme
     assert page.value("document.dir") == {"en": "ltr", "fa": "rtl"}[language]
     assert page.value("document.querySelector('[aria-pressed=true]').dataset.days") == "30"
+    assert page.value(NOT_ISOLATED) == []
     page.wait(f"{FAINT}.length === 0")
     page.ready()
     assert page.fonts() == {("Vazirmatn", True)}
     for font in page.each_font():
         assert page.value(WIDE) == [], font
     text = page.text("main")
-    assert {"en": "Spoken comments", "fa": "سخن مشتریان"}[language] in text
+    assert {"en": "Spoken comments", "fa": "نظر مشتریان"}[language] in text
     assert {"en": "Team", "fa": "میانگین گروه"}[language] in page.text("[data-name=csat]")
     digits = "0123456789" if language == "en" else "۰۱۲۳۴۵۶۷۸۹"
     assert {each for each in page.text("#scores") + page.text("#work b") if each.isdigit()} - set(digits) <= (
@@ -196,7 +198,7 @@ def test_another_key_opens_nothing(browser, desk):
     page = browser.page(languages="fa")
     page.open(f"{desk.url}/agent")
     page.wait(ALARM)
-    assert "پیوند خود شما" in page.text("#alarm")
+    assert "پیوند شخصی شما" in page.text("#alarm")
     page.close()
 
 
@@ -288,13 +290,14 @@ def test_the_list_can_be_read(browser, desk, listed, tmp_path, language, scheme,
     text = page.text("#list")
     details = {
         "en": ("1 of 5", "again after 3.5 h", "waited 10:12", "14 s", "no to"),
-        "fa": ("دوباره پس از", "انتظار", "ثانیه", "نه به"),
+        "fa": ("دوباره پس از", "انتظار", "ثانیه", "پاسخ «خیر» به"),
     }
     for word in (*details[language], "09121234560", "زهرا محمدی", "Sara Ahmadi", "پشتیبانی", HOSTILE, "رضا"):
         assert word in text
     assert {"en": "Low rating", "fa": "امتیاز پایین"}[language] in said(page, "follow0")
     assert "of_tomorrow" in said(page, "follow5")
     assert page.value("document.querySelectorAll('#list img').length") == 0
+    assert page.value(NOT_ISOLATED) == []
     page.wait(f"{FAINT}.length === 0")
     page.ready()
     assert page.fonts() == {("Vazirmatn", True)}

@@ -314,7 +314,7 @@ def talk(bridge, **caller) -> FakeAsterisk:
 
 def test_two_right_keys(bridge):
     call = talk(bridge, keys=["5", "2"])
-    assert call.heard == ["ask_agent", "ask_wait", "thanks", "vm-goodbye"]
+    assert call.heard == ["ask_agent", "ask_wait", "thanks"]
     assert call.variables == {"CCB_SURVEY": "complete"}
     assert bridge.answers == [("agent", 5, 1), ("wait", 2, 1)]
     assert bridge.outcome == ("complete", "")
@@ -355,7 +355,7 @@ def test_no_key(bridge):
 
 def test_half_an_interview(bridge):
     call = talk(bridge, keys=["5"])
-    assert call.heard[-1] == "vm-goodbye"
+    assert call.heard[-1] == "thanks"
     assert call.variables["CCB_SURVEY"] == "partial"
     assert bridge.outcome == ("partial", "no_input")
 
@@ -365,7 +365,7 @@ def test_half_an_interview(bridge):
     [("en", "en", None), ("fa", "fa", None), ("fa_IR", "fa", "fa"), ("de", "en", "en")],
 )
 def test_languages(bridge, language, asked_in, switched):
-    call = talk(bridge, keys=["5", "5"], language=language)
+    call = talk(bridge, language=language)
     # The channel's language is switched for the survey and restored afterwards.
     assert call.languages == ([switched, language] if switched else [])
     assert call.heard[-1] == SOUNDS["goodbye"][asked_in].removeprefix("cc_bridge/")
@@ -390,13 +390,13 @@ def test_nobody_to_rate(bridge):
         ('STREAM FILE "cc_bridge/invalid"', 0, ("declined", "hung_up")),
         ('GET DATA "cc_bridge/ask_wait"', 1, ("partial", "hung_up")),
         ('STREAM FILE "cc_bridge/thanks"', 2, ("complete", "")),
-        ('STREAM FILE "vm-goodbye"', 2, ("complete", "")),
+        ('STREAM FILE "vm-goodbye"', 0, ("declined", "no_input")),
     ],
 )
 def test_hanging_up_in_each_state(bridge, hangup, command, answers, outcome):
     if command == "SET VARIABLE" and hangup in {"result", "exit"}:
         hangup = "line_first"  # this command has no result=-1
-    keys = ["9"] if "invalid" in command else ["4", "4"]
+    keys = ["9"] if "invalid" in command else [] if "goodbye" in command else ["4", "4"]
     talk(bridge, keys=keys, hangs_up_at=command, hangup=hangup)
     assert len(bridge.answers) == answers
     assert bridge.outcome == outcome
@@ -503,7 +503,6 @@ def test_a_whole_survey(full):
         "ask_recommend",
         "ask_reason",
         "thanks",
-        "goodbye",
     ]
     assert full.answers == [("agent", 2, 1), ("why", 8, 1), ("recommend", 10, 1), ("reason", 2, 1)]
     assert full.outcome == ("complete", "")
@@ -525,7 +524,7 @@ def test_a_whole_survey(full):
 def test_the_language_is_chosen_and_given_back(full):
     call = talk(full, language="de", keys=["2", "1", "2", "7", "1"])
     assert call.heard[:2] == ["which_language", "fa/cc_bridge/which_language"]
-    assert call.heard[-1] == "goodbye"
+    assert call.heard[-1] == "thanks"
     assert call.languages == ["en", "fa", "de"]
     first, chosen, last = full.attempts
     assert (first.language, chosen.language, last.language) == ("en", "fa", "fa")
@@ -544,7 +543,7 @@ def test_a_declined_comment_and_a_skipped_question(full):
 @pytest.mark.parametrize("reply", ["200 result=-1 (writefile)\n", "200 result=-1 (randomerror) endpos=0\n"])
 def test_a_comment_that_the_pbx_cannot_keep(full, logged, reply):
     call = talk(full, language="fa", keys=["5", "1", "9", "1"], says={"RECORD FILE": reply})
-    assert call.heard[-3:] == ["ask_reason", "thanks", "goodbye"]
+    assert call.heard[-2:] == ["ask_reason", "thanks"]
     assert full.outcome == ("complete", "")
     assert "not_recorded" in full.stages
     told = [event for event in logged if "does the folder exist" in str(event.get("error"))]
@@ -584,7 +583,7 @@ def test_a_recording_stays_in_its_folder(full, uniqueid):
 
 def test_opting_out(full):
     call = talk(full, language="fa", keys=["5", "*", "0"])
-    assert call.heard[-2:] == ["opted_out", "goodbye"]
+    assert call.heard[-2:] == ["opted_out", "thanks"]
     (wish,) = (record for record in full.records if type(record) is OptOut)
     assert (wish.caller_key, wish.opted_out, wish.source) == ("98912", True, "key")
     assert full.excused == ["98912"]
@@ -655,7 +654,7 @@ def test_fifty_callers_at_once(bridge):
     bridge.converse(*calls)
     assert len(bridge.answers) == 100
     assert bridge.stages.count("complete") == 50
-    assert all(call.heard[-1] == "vm-goodbye" for call in calls)
+    assert all(call.heard[-1] == "thanks" for call in calls)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from cc_bridge.calls.events import (
 )
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config, QueueConfig
-from cc_bridge.daemon.services.survey_invitations import GREETING, MOMENT, SurveyInvitations
+from cc_bridge.daemon.services.survey_invitations import GREETING, HELLO, MOMENT, SurveyInvitations
 from cc_bridge.privacy.caller_keys import CallerKeys
 from cc_bridge.records import AttributedBy, Direction, EndedBy, OptOut, Talk, Trigger
 from cc_bridge.surveys.attribution import Invitation, Segment
@@ -33,7 +33,7 @@ from support.service_context import context
 
 SOUNDS = {
     prompt: dict.fromkeys(("en", "fa"), f"cc_bridge/{prompt}")
-    for prompt in ("ask", "bad", "bye", MOMENT, GREETING)
+    for prompt in ("ask", "bad", "bye", "company", MOMENT, HELLO, GREETING)
 }
 SURVEY = parse_survey(
     """
@@ -320,9 +320,9 @@ def test_who_answers_our_call_is_greeted_in_the_language_of_the_call_it_is_about
     about = centre.comes()
     centre.callbacks.about[CALLER] = about
     channel = Channel()
-    assert centre.comes(channel, args=("callback", "", "", CALLER)) is about
+    assert centre.comes(channel, args=("callback", "", "", CALLER)) == about
     assert channel.variables == {"CHANNEL(language)": "fa"}
-    assert channel.played == ["cc_bridge/callback_greeting"]
+    assert channel.played == ["cc_bridge/hello", "cc_bridge/callback_greeting"]
     assert centre.comes(args=("callback", "", "", "7.7")) is NotAskedReason.NO_AGENT
 
 
@@ -393,6 +393,18 @@ def test_an_unknown_channel_consents_to_nothing():
     centre.asking.record_consent(CALLER, True)
     centre.talk_and_end()
     assert centre.comes() is NotAskedReason.NO_CONSENT
+
+
+def test_a_callback_says_who_calls():
+    centre = Centre(company_prompt="company")
+    centre.talk()
+    centre.agent_leaves()
+    about = centre.comes()
+    assert about.company == "company"  # played before the survey's welcome
+    centre.callbacks.about[CALLER] = about
+    channel = Channel()
+    assert centre.comes(channel, args=("callback", "", "", CALLER)).company == ""
+    assert channel.played == ["cc_bridge/hello", "cc_bridge/company", "cc_bridge/callback_greeting"]
 
 
 def test_a_call_that_went_out_is_not_one_that_a_caller_left(centre):

@@ -182,7 +182,7 @@ def test_the_report_voice_shows_its_scores(name):
         for language in LANGUAGES:
             words = Localization(language)
             label = words.text("columns", score)
-            assert label in as_html(report, words, T)
+            assert words.isolated(label) in as_html(report, words, T)
             assert words.text("words", score) == label
     assert as_table(report, Localization(), width=200)
 

@@ -62,13 +62,13 @@ invalid = "invalid"
 """
 PROMPTS = (
     "thanks", "goodbye", "ask_agent", "ask_wait", "invalid", "skipped", "opted_out", "welcome",
-    "may_we_record", "speak_after_the_beep", "comment_thanks", "which_language",
+    "may_we_record", "speak_after_the_beep", "comment_thanks", "which_language", "company",
 )  # fmt: skip
 SOUNDS = {name: {"en": name, "fa": name} for name in PROMPTS}
 
 
-def begun(text=ONE, language=""):
-    interview = Interview(parse_survey(text, "csat.toml", SOUNDS), language)
+def begun(text=ONE, language="", company=""):
+    interview = Interview(parse_survey(text, "csat.toml", SOUNDS), language, company)
     assert interview.begin() == Begin()
     return interview
 
@@ -107,23 +107,21 @@ NOT_RECORDED, TIME_IS_UP = StepResult.NOT_RECORDED, StepResult.TIME_IS_UP
 
 
 def test_a_right_key():
-    assert feed(begun(), DONE, KeyPressed("4"), DONE, DONE, DONE) == [
+    assert feed(begun(), DONE, KeyPressed("4"), DONE, DONE) == [
         "ask_agent",
         ("agent", 4, 1),
         "thanks",
-        "goodbye",
         ("complete", ""),
     ]
 
 
 def test_a_wrong_key_is_answered_at_once_and_asked_again():
-    assert feed(begun(), DONE, KeyPressed("9"), DONE, KeyPressed("5"), DONE, DONE, DONE) == [
+    assert feed(begun(), DONE, KeyPressed("9"), DONE, KeyPressed("5"), DONE, DONE) == [
         "ask_agent",
         "invalid",
         "ask_agent",
         ("agent", 5, 2),
         "thanks",
-        "goodbye",
         ("complete", ""),
     ]
 
@@ -165,7 +163,7 @@ def test_the_second_question_has_its_own_tries():
 
 def test_half_of_the_questions():
     assert feed(begun(TWO), DONE, KeyPressed("2"), DONE, SILENCE, SILENCE, DONE)[-2:] == [
-        "goodbye",
+        "thanks",
         ("partial", "no_input"),
     ]
 
@@ -215,25 +213,28 @@ def test_what_is_typed_while_the_welcome_plays_counts():
     assert feed(begun(WELCOME), DONE, MISSING) == ["welcome", "ask_agent"]
 
 
+def test_the_company_is_named_before_the_welcome():
+    assert feed(begun(WELCOME, company="company"), DONE, DONE, DONE) == ["company", "welcome", "ask_agent"]
+    assert feed(begun(WELCOME, company="company"), DONE, MISSING) == ["company", "welcome"]
+    assert feed(begun(WELCOME, company="company"), DONE, KeyPressed("4")) == ["company", ("agent", 4, 1)]
+    assert feed(begun(company="company"), DONE) == ["ask_agent"]  # without a welcome
+
+
 def test_a_skipped_question():
-    assert feed(begun(KEYS), DONE, KeyPressed("*"), SILENCE, DONE, KeyPressed("3"), DONE, DONE, DONE) == [
+    assert feed(begun(KEYS), DONE, KeyPressed("*"), SILENCE, DONE, KeyPressed("3"), DONE, DONE) == [
         "ask_agent",
         "...",
         "skipped",
         "ask_wait",
         ("wait", 3, 1),
         "thanks",
-        "goodbye",
         ("complete", ""),
     ]
 
 
 def test_the_last_question_skipped_is_thanked_for_the_first():
-    assert feed(begun(KEYS), DONE, KeyPressed("3"), DONE, KeyPressed("*"), KeyPressed("#"), DONE, DONE)[
-        4:
-    ] == [
+    assert feed(begun(KEYS), DONE, KeyPressed("3"), DONE, KeyPressed("*"), KeyPressed("#"), DONE)[4:] == [
         "thanks",
-        "goodbye",
         ("complete", ""),
     ]
 
@@ -255,7 +256,7 @@ def test_opting_out():
         "...",
         "stop asking",
         "opted_out",
-        "goodbye",
+        "thanks",
         ("partial", "opted_out"),
     ]
 
@@ -325,11 +326,10 @@ def test_a_known_language_is_not_asked_for():
 
 
 def test_a_satisfied_caller_is_not_asked_for_a_comment():
-    assert feed(begun(COMMENT), DONE, KeyPressed("3"), DONE, KeyPressed("4"), DONE, DONE, DONE)[2:] == [
+    assert feed(begun(COMMENT), DONE, KeyPressed("3"), DONE, KeyPressed("4"), DONE, DONE)[2:] == [
         "ask_wait",
         ("wait", 4, 1),
         "thanks",
-        "goodbye",
         ("complete", ""),
     ]
 
@@ -362,11 +362,10 @@ ASKED_FOR_COMMENT = [DONE, KeyPressed("2"), DONE]
 
 @pytest.mark.parametrize("no", [SILENCE, KeyPressed("2"), KeyPressed("9"), KeyPressed("*"), KeyPressed("#")])
 def test_a_declined_comment_does_not_make_it_partial(no):
-    assert feed(begun(COMMENT), *ASKED_FOR_COMMENT, no, KeyPressed("4"), DONE, DONE, DONE)[3:] == [
+    assert feed(begun(COMMENT), *ASKED_FOR_COMMENT, no, KeyPressed("4"), DONE, DONE)[3:] == [
         "ask_wait",
         ("wait", 4, 1),
         "thanks",
-        "goodbye",
         ("complete", ""),
     ]
 
@@ -386,8 +385,8 @@ def test_a_key_stops_the_instruction():
         ([KeyPressed("1"), DONE, SILENCE], "ask_wait"),  # the caller said nothing
         ([KeyPressed("1"), DONE, NOT_RECORDED], "comment_thanks"),  # the caller is not informed
         ([KeyPressed("1"), MISSING], "ask_wait"),  # no caller is recorded without a notice
-        ([KeyPressed("1"), DONE, CommentRecorded(5), NOT_STORED], "goodbye"),
-        ([MISSING], "goodbye"),
+        ([KeyPressed("1"), DONE, CommentRecorded(5), NOT_STORED], "thanks"),
+        ([MISSING], "thanks"),
     ],
 )
 def test_comments_that_came_to_nothing(events, heard):
@@ -409,11 +408,10 @@ def test_nobody_consents_to_a_recording_by_a_key_that_was_typed_ahead():
 
 def test_the_thanks_for_a_last_comment_is_the_surveys_own():
     text = COMMENT.replace("max_seconds = 30", 'max_seconds = 30\nnext = [{ go = "end" }]')
-    assert feed(begun(text), *ASKED_FOR_COMMENT, KeyPressed("1"), DONE, CommentRecorded(3), DONE, DONE, DONE)[
-        -3:
+    assert feed(begun(text), *ASKED_FOR_COMMENT, KeyPressed("1"), DONE, CommentRecorded(3), DONE, DONE)[
+        -2:
     ] == [
         "thanks",
-        "goodbye",
         ("complete", ""),
     ]
 
@@ -457,10 +455,11 @@ def test_who_hangs_up_while_being_thanked_has_answered_all(ending, before):
         ([DONE, KeyPressed("2"), DONE, KeyPressed("1"), DONE, CommentRecorded(4), DONE], "partial"),
     ],
 )
-def test_when_the_time_is_up_the_caller_hears_goodbye(before, result):
+def test_when_the_time_is_up_the_caller_hears_the_last_prompt(before, result):
     interview = begun(COMMENT)
     feed(interview, *before)
-    assert feed(interview, TIME_IS_UP, DONE) == ["goodbye", (result, "time_limit")]
+    last = "thanks" if interview.answered else "goodbye"
+    assert feed(interview, TIME_IS_UP, DONE) == [last, (result, "time_limit")]
 
 
 def test_a_goodbye_that_takes_too_long_is_cut():

@@ -76,7 +76,7 @@ class Walk:
             following = self.interview.next(event)
             self.cut |= isinstance(event, InterviewEnd)
             self.watch(step, event)
-            goodbye |= step == Play("goodbye")
+            goodbye |= step in (Play("thanks"), Play("goodbye"))
             step = following
             taken += 1
             assert taken <= most_steps(self.survey)

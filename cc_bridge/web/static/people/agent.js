@@ -8,7 +8,7 @@ const WORDS = {
     page: "My figures", of: "{name}", spans: { 1: "Today", 7: "7 days", 30: "30 days" },
     scores: "Scores", work: "Talks and times", funnel: "Survey invitations and results",
     reasons: "Reasons for no survey or an incomplete one", comments: "Spoken comments",
-    n: "n {n}", interval: "{low} to {high}", team: "Team {value}", too_few: "too few", no_data: "no data",
+    n: "n {n}", asked: "of {n} callers", interval: "{low} to {high}", team: "Team {value}", too_few: "too few", no_data: "no data",
     too_few_n: "{n} answers; a score needs {minimum}",
     no_scores: "No ratings in these days.",
     compared: "The team average covers days that have ended. It is shown only if enough colleagues have enough answers, so that it reveals no single colleague's score.",
@@ -19,18 +19,18 @@ const WORDS = {
     hours: "hours:minutes", waiting: "Loading the figures.", lost: "No connection to cc_bridge.",
   },
   fa: {
-    page: "ارقام من", of: "{name}", spans: { 1: "امروز", 7: "۷ روز", 30: "۳۰ روز" },
-    scores: "سخن مشتریان", work: "گفتگوها و زمان‌ها", funnel: "از تماس تا پاسخ",
-    reasons: "چرا نه", comments: "نظرهای صوتی",
-    n: "{n} پاسخ", interval: "{low} تا {high}", team: "میانگین گروه {value}", too_few: "بسیار کم", no_data: "بدون داده",
-    too_few_n: "تاکنون {n}؛ از {minimum} به بعد امتیاز می‌شود",
+    page: "کارنامهٔ من", of: "{name}", spans: { 1: "امروز", 7: "۷ روز", 30: "۳۰ روز" },
+    scores: "نظر مشتریان", work: "گفتگوها و زمان‌ها", funnel: "دعوت به نظرسنجی و نتیجهٔ آن",
+    reasons: "دلیل نپرسیدن یا پاسخ نگرفتن", comments: "نظرهای صوتی",
+    n: "{n} پاسخ", asked: "از {n} نفر", interval: "{low} تا {high}", team: "میانگین گروه: {value}", too_few: "پاسخ ناکافی", no_data: "بدون داده",
+    too_few_n: "{n} پاسخ؛ برای امتیاز {minimum} پاسخ لازم است",
     no_scores: "در این روزها کسی به شما امتیاز نداده است.",
-    compared: "میانگین گروه از روزهای پایان‌یافته است و تنها وقتی می‌آید که پاسخ‌های کافی از همکاران کافی پشت آن باشد، تا از هیچ کس به‌تنهایی نگوید.",
-    no_comments: "در این روزها کسی نظر صوتی نگذاشته است.", more: "تنها تازه‌ترین‌ها آمده است.",
-    titles: ["زمان", "صف", "طول", ""], seconds: "{n} ثانیه", left: "گذاشته شد", deleted: "صدا پاک شده",
-    no_reasons: "از همه پرسیده شد و همه تا پایان پاسخ دادند.",
-    ends: "این پیوند {day} پایان می‌یابد.", missing: "این صفحه با پیوند خود شما باز می‌شود؛ آن را بخواهید.",
-    hours: "ساعت:دقیقه", waiting: "ارقام خوانده می‌شود.", lost: "ارتباط با cc_bridge قطع است.",
+    compared: "میانگین گروه مربوط به روزهای پایان‌یافته است و تنها زمانی نمایش داده می‌شود که همکاران کافی پاسخ کافی داشته باشند، تا امتیاز هیچ همکاری به‌تنهایی آشکار نشود.",
+    no_comments: "در این روزها نظر صوتی ثبت نشده است.", more: "تنها تازه‌ترین نظرها نمایش داده می‌شود.",
+    titles: ["زمان", "صف", "مدت", ""], seconds: "{n} ثانیه", left: "موجود", deleted: "فایل صوتی حذف شده",
+    no_reasons: "همهٔ تماس‌گیرندگان دعوت شدند و نظرسنجی را تا پایان پاسخ دادند.",
+    ends: "این پیوند تا {day} معتبر است.", missing: "این صفحه فقط با پیوند شخصی شما باز می‌شود؛ آن را از سرپرست خود بگیرید.",
+    hours: "ساعت:دقیقه", waiting: "ارقام در حال بارگذاری است.", lost: "ارتباط با cc_bridge قطع است.",
   },
 };
 
@@ -56,11 +56,11 @@ const UNITS = {
 const shown = (figure, value) => UNITS[figure.unit](value);
 const large = (figure) => (figure.value === null ? words[figure.n ? "too_few" : "no_data"] : shown(figure, figure.value));
 
-function around(figure) {
+function around(figure, counted = words.n) {
   if (figure.unit === "time") return words.hours;
   if (!figure.n) return "";
   if (!figure.enough) return say(words.too_few_n, { n: whole.format(figure.n), minimum: whole.format(told.minimum) });
-  const n = say(words.n, { n: whole.format(figure.n) });
+  const n = say(counted, { n: whole.format(figure.n) });
   if (figure.low === null) return n;
   const interval = { low: shown(figure, figure.low), high: shown(figure, figure.high) };
   return `${say(words.interval, interval)} · ${n}`;
@@ -69,7 +69,7 @@ function around(figure) {
 // -- the page
 
 function asked(score) {
-  const names = told.questions.filter((each) => each.score === score.name).map((each) => each.question);
+  const names = told.questions.filter((each) => each.score === score.name).map((each) => each.title);
   return make("small", "asked", make("bdi", "", names.join(", ")));
 }
 
@@ -96,7 +96,7 @@ function drawFunnel() {
   const shownSteps = ["eligible", "invited", "complete", "partial"];
   const bars = shownSteps.map((name) => bar(steps[name].label, steps[name].value, most, of(steps[name].value)));
   const rate = steps.response_rate;
-  const small = make("small", "", around(rate));
+  const small = make("small", "", around(rate, words.asked));
   const lost = steps.not_routed;
   const rates = [make("p", "rate", `${rate.label} `, make("b", "", large(rate)), " ", small)];
   if (lost.value) rates.push(make("p", "quiet", `${lost.label}: ${whole.format(lost.value)}`));

@@ -19,6 +19,11 @@ const dayAndTime = new Intl.DateTimeFormat(locale, {
   day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false, timeZone: "UTC",
 });
 
+// In right-to-left text, a number without an isolate can exchange its sides with a sign or with another number.
+const NUMBERS = /[\u2066-\u2068][^\u2069]*\u2069|[+\u2212-]?[\d\u06f0-\u06f9](?:[\d\u06f0-\u06f9.,:/\u066b\u066c]*[\d\u06f0-\u06f9])?(?:\s?[%\u066a])?/g;
+const isolate = (found) => (/^[\u2066-\u2068]/.test(found) ? found : `\u2066${found}\u2069`);
+const readable = (text) => (page.dir === "rtl" ? text.replace(NUMBERS, isolate) : text);
+
 const $ = (id) => document.getElementById(id);
 const say = (text, values = {}) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
@@ -29,12 +34,14 @@ const when = (text) => (text ? dayAndTime.format(face(text)) : NONE);
 function make(name, className = "", ...children) {
   const element = document.createElement(name);
   if (className) element.className = className;
-  element.append(...children);
+  const texts = children.map((child) => (typeof child === "string" && name !== "bdi" ? readable(child) : child));
+  element.append(...texts);
   return element;
 }
 
 function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = readable(text);
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 function theme() {

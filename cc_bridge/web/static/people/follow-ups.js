@@ -31,27 +31,27 @@ const WORDS = {
   },
   fa: {
     page: "پیگیری‌ها", by: "نام شما", owner: "مسئول", state: "نمایش", leave: "خروج",
-    token: "توکن سرویس (http.token)", enter: "ورود",
-    wrong_token: "این توکن درست نیست.", later: "تلاش بیش از حد بود. چند ثانیه صبر کنید.",
-    states: { "open,taken": "کارهای مانده", open: "باز", taken: "برداشته‌شده", "done,dismissed": "بسته" },
+    token: "رمز ورود (از مدیر سامانه بگیرید)", enter: "ورود",
+    wrong_token: "این رمز درست نیست.", later: "تعداد تلاش‌ها بیش از حد مجاز است؛ چند ثانیه صبر کنید.",
+    states: { "open,taken": "بسته‌نشده", open: "در انتظار انجام", taken: "در دست پیگیری", "done,dismissed": "بسته‌شده" },
     reasons: {
-      low_rating: "امتیاز پایین", not_solved: "حل نشده", comment: "نظر صوتی",
-      abandoned_twice: "دو بار قطع تماس", long_wait: "انتظار طولانی",
+      low_rating: "امتیاز پایین", not_solved: "مشکل حل نشده", comment: "نظر صوتی",
+      abandoned_twice: "دو بار قطع پیش از پاسخ", long_wait: "انتظار طولانی",
     },
     details: {
-      no: "نه به {question}",
+      no: "پاسخ «خیر» به {question}",
       spoke: "{n} ثانیه", waited: "انتظار {n}", again: "دوباره پس از {n} ساعت",
     },
-    due: "مهلت {at}", overdue: "دیرشده از {at}", since: "از {at}", queue: "صف", agent: "کارشناس",
-    customer: "مشتری", taken: "{name} برداشت، {at}", done: "{name} انجام داد، {at}", dismissed: "{name} کنار گذاشت، {at}",
-    linked: "در {at} با مشتری گفتگو شد.", of: "برای {name}", nobody: "بدون شماره",
-    take: "برمی‌دارم", finish: "انجام شد", dismiss: "کنار گذاشتن", send: "ثبت", back: "بازگشت",
-    outcome: "نتیجه چه شد", why: "چرا کنار گذاشته می‌شود",
-    name_first: "نخست نام خود را بالا بنویسید.", text_first: "نخست چند کلمه بنویسید.",
-    late_taken: "در این میان {name} آن را برداشت.", late_closed: "در این میان {name} آن را بست.", gone: "دیگر در فهرست نیست.",
-    somebody: "کسی", one: "{n} تماس مانده است", none: "کسی در انتظار تماس نیست. آفرین.", nothing: "چیزی نیست.",
-    shown: "{n} پیگیری", more: "تنها {n} مورد نخست آمده است.",
-    busy: "سرویس مشغول است؛ دوباره تلاش می‌شود.", lost: "ارتباط با cc_bridge قطع است.",
+    due: "مهلت: {at}", overdue: "مهلت گذشته: {at}", since: "ثبت: {at}", queue: "صف", agent: "کارشناس",
+    customer: "مشتری", taken: "در دست پیگیری {name}، {at}", done: "{name} انجام داد، {at}", dismissed: "{name} صرف‌نظر کرد، {at}",
+    linked: "گفتگوی بعدی با مشتری: {at}.", of: "برای {name}", nobody: "بدون شماره",
+    take: "پیگیری می‌کنم", finish: "انجام شد", dismiss: "صرف‌نظر", send: "ثبت", back: "بازگشت",
+    outcome: "نتیجهٔ تماس", why: "علت صرف‌نظر",
+    name_first: "ابتدا نام خود را در بالای صفحه بنویسید.", text_first: "ابتدا توضیحی بنویسید.",
+    late_taken: "پیش از شما، {name} آن را برداشت.", late_closed: "پیش از شما، {name} آن را بست.", gone: "این پیگیری دیگر وجود ندارد.",
+    somebody: "شخص دیگری", one: "{n} تماس باقی مانده است.", none: "تماسی باقی نمانده است. خسته نباشید.", nothing: "پیگیری‌ای نیست.",
+    shown: "{n} پیگیری", more: "تنها {n} پیگیری نخست نمایش داده می‌شود.",
+    busy: "سامانه مشغول است؛ دوباره تلاش می‌شود.", lost: "ارتباط با cc_bridge قطع است.",
   },
 };
 
@@ -81,14 +81,16 @@ function outside() {
 
 const clock = (seconds) => `${whole.format(Math.floor(seconds / 60))}:${two.format(seconds % 60)}`;
 const DETAILS = [ // pattern of a detail text from the daemon -> text for people
-  [/^(.+)=no$/, (question) => say(words.details.no, { question: isolated(question) })],
   [/^spoke (\d+) s$/, (n) => say(words.details.spoke, { n: whole.format(n) })],
   [/^waited (\d+) s$/, (n) => say(words.details.waited, { n: clock(n) })],
   [/^abandoned again after ([\d.]+) h$/, (n) => say(words.details.again, { n: one.format(n) })],
 ];
 
-function detail({ detail: text, rating }) {
+function detail({ detail: text, rating, question_title: title }) {
   if (rating) return rating.label[language];
+  if (text.endsWith("=no")) {
+    return say(words.details.no, { question: isolated(title[language] ?? text.slice(0, -"=no".length)) });
+  }
   for (const [pattern, read] of DETAILS) {
     const found = pattern.exec(text);
     if (found) return read(...found.slice(1));

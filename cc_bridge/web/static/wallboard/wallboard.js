@@ -24,18 +24,18 @@ const WORDS = {
     refused: "Too many wallboards are open, or access was denied: {url}",
   },
   fa: {
-    board: "تابلوی مرکز تماس", queue: "صف", waiting: "در انتظار", longest_wait: "بیشترین انتظار",
-    service_level: "سطح خدمت", answered: "پاسخ داده‌شده", abandoned: "رهاشده",
+    board: "تابلوی مرکز تماس", queue: "صف", waiting: "در انتظار", longest_wait: "طولانی‌ترین انتظار",
+    service_level: "سطح خدمات", answered: "پاسخ داده‌شده", abandoned: "رهاشده",
     calls: "از {n} تماس", free: "کارشناس آزاد", rating: "رضایت", n: "{n} مورد", within: "تا {n} ثانیه",
-    too_few: "پاسخ کم", no_data: "بدون داده", agents: "کارشناسان", of: "از {n}",
+    too_few: "پاسخ ناکافی", no_data: "بدون داده", agents: "کارشناسان", of: "از {n}",
     warning: "هشدار", critical: "بحرانی",
-    available: "آزاد", ringing: "در حال زنگ", talking: "در گفتگو", wrap_up: "کار پس از تماس", paused: "توقف",
+    available: "آزاد", ringing: "در حال زنگ", talking: "در گفتگو", wrap_up: "کار پس از تماس", paused: "وقفه",
     unreachable: "خارج از دسترس",
-    live: "زنده", connecting: "در حال اتصال", unseen: "مرکز تلفن دیده نمی‌شود",
-    lost: "{since} است که ارتباط با cc_bridge قطع است. این ارقام قدیمی‌اند.",
-    unobserved: "{since} است که مرکز تلفن دیده نمی‌شود. معلوم نیست چه کسی در انتظار است.",
-    incomplete: "ارقام امروز هنوز خوانده می‌شود", no_queues: "هنوز صفی شناخته نشده است.",
-    refused: "صفحه‌های باز بیش از حد است، یا دسترسی رد شد: {url}",
+    live: "زنده", connecting: "در حال اتصال", unseen: "ارتباط با مرکز تلفن قطع است",
+    lost: "ارتباط از {since} دقیقه پیش قطع است؛ اعداد به‌روز نیستند.",
+    unobserved: "ارتباط با مرکز تلفن از {since} دقیقه پیش قطع است. معلوم نیست چند نفر در انتظارند.",
+    incomplete: "ارقام امروز در حال بارگذاری است", no_queues: "هنوز صفی شناخته نشده است.",
+    refused: "تعداد صفحه‌های باز بیش از حد است، یا دسترسی رد شد: {url}",
   },
 };
 
@@ -63,10 +63,16 @@ let connected = false;
 let refused = false; // the daemon answered with an error instead of events
 let source = null;
 
+// In right-to-left text, a number without an isolate can exchange its sides with a sign or with another number.
+const NUMBERS = /[\u2066-\u2068][^\u2069]*\u2069|[+\u2212-]?[\d\u06f0-\u06f9](?:[\d\u06f0-\u06f9.,:/\u066b\u066c]*[\d\u06f0-\u06f9])?(?:\s?[%\u066a])?/g;
+const isolate = (found) => (/^[\u2066-\u2068]/.test(found) ? found : `\u2066${found}\u2069`);
+const readable = (text) => (page.dir === "rtl" ? text.replace(NUMBERS, isolate) : text);
+
 const $ = (id) => document.getElementById(id);
 const say = (word, values = {}) => words[word].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const percent = (value) => (value === null ? NONE : percents.format(value / 100));
-const count = (value) => (value === null ? NONE : whole.format(value));
+// The Persian zero is only a dot, which nobody can read from afar.
+const count = (value) => (value === null || (value === 0 && language === "fa") ? NONE : whole.format(value));
 const now = () => performance.now() / 1000 + clock;
 
 function duration(seconds) {
@@ -80,7 +86,8 @@ function duration(seconds) {
 function make(name, className = "", ...children) {
   const element = document.createElement(name);
   if (className) element.className = className;
-  element.append(...children);
+  const texts = children.map((child) => (typeof child === "string" && name !== "bdi" ? readable(child) : child));
+  element.append(...texts);
   return element;
 }
 
@@ -146,7 +153,8 @@ function fill(box, figures) {
 }
 
 function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = readable(text);
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 function room(box) {
@@ -156,7 +164,7 @@ function room(box) {
 
 // Reduce the font size of a text that is wider than its place.
 function fit() {
-  const texts = [...document.querySelectorAll(".tile b, .tile small, td .figure")];
+  const texts = [...document.querySelectorAll(".tile h2, .tile b, .tile small, thead th span, td .figure")];
   for (const text of texts) text.style.removeProperty("--fit");
   const shares = texts.map((text) => room(text.parentElement) / text.scrollWidth);
   texts.forEach((text, place) => shares[place] < 1 && text.style.setProperty("--fit", shares[place]));
@@ -182,7 +190,7 @@ function build() {
       const tile = figure(column, make("h2", "", words[column]));
       tile.classList.add("tile");
       $("tiles").append(tile);
-      $("titles").append(make("th", "", words[column]));
+      $("titles").append(make("th", "", make("span", "", words[column])));
     }
     $("titles").prepend(make("th", "", words.queue));
   }
@@ -209,7 +217,7 @@ function drawAgents() {
   const { agents: named, total: { agents: of } } = board;
   $("agents").hidden = of === null;
   const chips = of === null ? [] : STATES.map((state) => {
-    const chip = make("span", "chip", make("b", "", whole.format(of[state])), make("span", "", words[state]));
+    const chip = make("span", "chip", make("b", "", count(of[state])), make("span", "", words[state]));
     chip.dataset.state = state;
     return chip;
   });
@@ -257,8 +265,8 @@ function draw() {
   fit();
   drawAgents();
   const there = new Date((now() + board.utc_offset_seconds) * 1000);
-  $("date").textContent = date.format(there);
-  $("time").textContent = time.format(there);
+  write($("date"), date.format(there));
+  write($("time"), time.format(there));
 }
 
 // -- the connection

@@ -1,22 +1,23 @@
 """The prompt catalogue, the shipped sound files, and their synthesis."""
 
 import json
-import sys
-import wave
-from array import array
 
 import pytest
 
-from cc_bridge import prompt_synthesis, resource_path
+from cc_bridge import resource_path
 from cc_bridge.errors import SurveyError
-from cc_bridge.prompt_synthesis import MANIFEST, PromptStatus, build
+from cc_bridge.prompts.check import check, speech_faults
+from cc_bridge.prompts.loudness import LEAD_SECONDS, LEVEL_DBFS, TAIL_SECONDS, measure
+from cc_bridge.prompts.synthesis import MANIFEST, PromptStatus, build
+from cc_bridge.prompts.wav_file import playback_fault, read_wav
 from cc_bridge.surveys.library import SurveyLibrary
 from cc_bridge.surveys.prompt_catalogue import AsteriskSound, parse_catalogue
 
 SHIPPED = parse_catalogue((resource_path("dialplans") / "prompts.toml").read_text(), "prompts.toml")
 SOUNDS = resource_path("dialplans") / "sounds"
 SURVEYS = SurveyLibrary.load(resource_path("config/surveys"), SHIPPED.sounds)
-SPOKEN_BY_THE_DAEMON = {"moment", "consent_before", "callback_greeting"}  # prompts that no survey names
+# Prompts that no survey names.
+SPOKEN_BY_THE_DAEMON = {"moment", "consent_before", "hello", "callback_greeting"}
 SPOKEN = [
     (name, language)
     for name, languages in SHIPPED.prompts.items()
@@ -40,22 +41,23 @@ def statuses(catalogue, folder):
     return {(prompt.name, prompt.language): prompt.status for prompt in build(catalogue, folder)}
 
 
-def samples(file):
-    with wave.open(str(file)) as sound:
-        assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (8000, 1, 2)
-        assert sound.getcomptype() == "NONE"
-        data = array("h", sound.readframes(sound.getnframes()))
-    if sys.byteorder == "big":
-        data.byteswap()
-    return data
+def speech(file):
+    assert not playback_fault(file)
+    sound = read_wav(file)
+    return measure(sound.samples, sound.rate)
 
 
 def assert_fit_for_a_telephone(file):
-    sound = samples(file)
-    assert 0.3 <= len(sound) / 8000 <= 20
-    peak = max(map(abs, sound))
-    assert 10 ** (-4 / 20) <= peak / 32768 <= 10 ** (-2 / 20)
-    assert max(map(abs, sound[:800])) > 100  # speech starts within 0.1 s
+    assert not list(speech_faults(file))
+    found = speech(file)
+    assert abs(found.level_dbfs - LEVEL_DBFS) < 1
+    assert found.peak_dbfs < -0.9
+    assert found.clipped == 0
+    assert LEAD_SECONDS <= found.lead_seconds + 0.01 < 0.45
+    assert TAIL_SECONDS <= found.tail_seconds + 0.02 < 0.45
+    samples = read_wav(file).samples
+    assert not any(samples[: round(8000 * LEAD_SECONDS)])
+    assert not any(samples[-round(8000 * TAIL_SECONDS) :])
 
 
 @pytest.mark.parametrize(("name", "language"), SPOKEN)
@@ -94,7 +96,7 @@ def test_persian_is_complete_and_nothing_is_shipped_that_nobody_plays():
 
 
 def test_the_sounds_stay_small():
-    assert sum(file.stat().st_size for file in SOUNDS.rglob("*.wav")) < 3_000_000
+    assert sum(file.stat().st_size for file in SOUNDS.rglob("*.wav")) < 3_600_000
 
 
 def test_the_shipped_sound_files_say_the_shipped_texts():
@@ -175,5 +177,15 @@ def test_a_tool_that_fails(tmp_path):
     assert not list(tmp_path.rglob("*.wav"))
 
 
-def test_the_peak_is_what_the_module_says():
-    assert prompt_synthesis.PEAK_DBFS == -3
+def test_the_same_voice_speaks_the_whole_conversation():
+    for languages in SHIPPED.prompts.values():
+        assert all(isinstance(spoken, str) for spoken in languages.values())
+
+
+@pytest.mark.parametrize(("language", "seconds"), [("en", 7), ("fa", 8)])
+def test_the_csat_question_is_short(language, seconds):
+    assert speech(SOUNDS / language / "cc_bridge/csat_ask.wav").seconds <= seconds
+
+
+def test_the_check_finds_no_fault_in_the_shipped_sounds():
+    assert [prompt for prompt in check(SHIPPED, SOUNDS) if prompt.faults] == []

@@ -1,13 +1,12 @@
-"""Speech synthesis of prompts: sound files from the texts of the prompt catalogue, with espeak-ng and sox.
+"""Speech synthesis of prompts: sound files from the texts of the catalogue, by a speech engine and sox.
 
-`build` blocks while these programs run. A human recording can replace a synthetic one under the same file
-name. So a file counts as generated only if `generated.json` has the hash of its content. Any other file is
-never changed.
+`build` blocks while these programs run. All files have the same level of speech, and silence around it. A
+human recording can replace a synthetic one under the same file name. So a file counts as generated only if
+`generated.json` has the hash of its content. Any other file is never changed.
 """
 
 import json
-import shutil
-import subprocess
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,13 +14,15 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cc_bridge.errors import SurveyError
+from cc_bridge.prompts.engines import run_program, speak
+from cc_bridge.prompts.loudness import LEAD_SECONDS, LEVEL_DBFS, TAIL_SECONDS, amplified
+from cc_bridge.prompts.wav_file import read_wav, write_wav
 from cc_bridge.surveys.prompt_catalogue import FOLDER, PromptCatalogue, PromptVoice
 
 __all__ = ["MANIFEST", "Prompt", "PromptStatus", "build"]
 
 MANIFEST = "generated.json"
-PEAK_DBFS = -3  # loud enough on a telephone, without clipping when the PBX transcodes
+_RATE = 8000  # Hz, the sampling rate of Asterisk's format wav
 
 
 class PromptStatus(StrEnum):
@@ -49,8 +50,8 @@ def build(
     """Generate `out_dir/<language>/cc_bridge/<prompt>.wav` for each catalogue text: 8 kHz, mono, 16 bits.
 
     A generated file that is up to date is not changed. A human recording is not changed either. `progress`
-    receives each prompt when it is done. Raises SurveyError if espeak-ng or sox is missing or fails; files
-    that were already generated are kept.
+    receives each prompt when it is done. Raises SurveyError if the speech engine or sox is missing or fails;
+    files that were already generated are kept.
     """
     built = []
     for prompt in _build(catalogue, out_dir):
@@ -74,7 +75,7 @@ def _build(catalogue: PromptCatalogue, out_dir: Path) -> Iterator[Prompt]:
             text_hash = _text_hash(voice, spoken)
             status = _status(out_dir / key, text_hash, manifest.get(key, {}))
             if status is PromptStatus.BUILT:
-                _speak(voice, spoken, out_dir / key)
+                _synthesise(voice, language, spoken, out_dir / key)
                 manifest[key] = {"text": text_hash, "audio": _file_hash(out_dir / key)}
                 # Written after each file. Otherwise, after an interruption, the file would count as a human
                 # recording.
@@ -97,32 +98,28 @@ def _status(file: Path, text_hash: str, generated: Mapping[str, str]) -> PromptS
 
 
 def _text_hash(voice: PromptVoice, text: str) -> str:
-    return sha256(f"{voice.name} {voice.words_per_minute} {text}".encode()).hexdigest()
+    """Return the hash of all that determines the sound of a text."""
+    sound = f"{LEVEL_DBFS} {LEAD_SECONDS} {TAIL_SECONDS}"
+    spoken_by = f"{voice.engine} {voice.name} {voice.words_per_minute} {voice.command}"
+    return sha256(f"{sound} {spoken_by} {text}".encode()).hexdigest()
 
 
 def _file_hash(file: Path) -> str:
     return sha256(file.read_bytes()).hexdigest()
 
 
-def _speak(voice: PromptVoice, text: str, file: Path) -> None:
+def _synthesise(voice: PromptVoice, language: str, text: str, file: Path) -> None:
+    """Write a sound file with the speech of a text, between silences, at the level LEVEL_DBFS."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=file.parent) as folder:
-        raw, finished = f"{folder}/raw.wav", f"{folder}/finished.wav"
-        speed = str(voice.words_per_minute)
-        _run(["espeak-ng", "-v", voice.name, "-s", speed, "-b", "1", "--stdin", "-w", raw], text)
-        # -D and -R: no dither and a fixed seed, so that the same text gives the same bytes.
-        trim = ["silence", "1", "0.02", "0.5%", "reverse"]  # applied twice: trims both ends of the speech
-        effects = ["rate", "8000", *trim, *trim, "gain", "-n", str(PEAK_DBFS)]
-        _run(["sox", "-D", "-R", raw, "-c", "1", "-b", "16", finished, *effects])
-        Path(finished).replace(file)
-
-
-def _run(command: list[str], stdin: str = "") -> None:
-    program = shutil.which(command[0])
-    if program is None:
-        raise SurveyError(f"{command[0]} is not installed; install espeak-ng and sox to generate prompts")
-    done = subprocess.run(  # noqa: S603 (no shell; names and numbers are checked by the catalogue)
-        [program, *command[1:]], input=stdin.encode(), capture_output=True, check=False, timeout=60
-    )
-    if done.returncode:
-        raise SurveyError(f"{command[0]} failed: {done.stderr.decode(errors='replace').strip()}")
+        raw, trimmed, finished = (Path(folder) / f"{name}.wav" for name in ("raw", "trimmed", "finished"))
+        speak(voice, language, text, raw)
+        # -D and -R: no dither and a fixed seed, so that the same text gives the same bytes. The gain of -6 dB
+        # keeps the change of the sampling rate from clipping.
+        trim = ["silence", "1", "0.02", "0.3%", "reverse"]  # applied twice: trims both ends of the speech
+        effects = ["gain", "-n", "-6", "rate", str(_RATE), *trim, *trim]
+        run_program(["sox", "-D", "-R", str(raw), "-c", "1", "-b", "16", str(trimmed), *effects])
+        sound = amplified(read_wav(trimmed).samples, _RATE, LEVEL_DBFS)
+        before, after = (array("h", bytes(2 * round(_RATE * each))) for each in (LEAD_SECONDS, TAIL_SECONDS))
+        write_wav(finished, before + sound + after, _RATE)
+        finished.replace(file)

@@ -1,0 +1,30 @@
+"""Isolation of numbers in right-to-left text, by the invisible characters of Unicode. Pure.
+
+Without it, a number in Persian text can exchange its sides with a sign or with another number: `12 %` after a
+Persian word is drawn with the sign on the left, at the start of a line with the sign on the right.
+"""
+
+import re
+
+__all__ = ["END", "ISOLATE", "LEFT_TO_RIGHT", "isolated_numbers"]
+
+ISOLATE, LEFT_TO_RIGHT, END = "\u2068", "\u2066", "\u2069"  # Unicode isolates: FSI, LRI, PDI
+
+_DIGIT = "0-9\u06f0-\u06f9"
+_PARTS = re.compile(
+    "[\u2066-\u2068][^\u2069]*\u2069|"  # a part that is isolated already
+    f"[+\u2212-]?[{_DIGIT}](?:[{_DIGIT}.,:/'\u066b\u066c]*[{_DIGIT}])?(?:\\s?[%\u066a])?"
+)
+
+
+def isolated_numbers(text: str) -> str:
+    """Return a text in which each number, with its sign and per cent sign, is isolated.
+
+    A part of the text that is isolated already stays unchanged.
+    """
+    return _PARTS.sub(_isolated, text)
+
+
+def _isolated(found: re.Match[str]) -> str:
+    part = found[0]
+    return part if part[0] in {ISOLATE, LEFT_TO_RIGHT, "\u2067"} else f"{LEFT_TO_RIGHT}{part}{END}"
