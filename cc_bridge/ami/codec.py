@@ -137,7 +137,7 @@ class _ExtractionPlan(NamedTuple):
 
 @dataclass(slots=True)
 class MessageCounts:
-    """The numbers of AMI messages: received, filtered, malformed and oversized.
+    """The numbers of AMI messages: received, filtered, malformed, oversized and unconfirmed.
 
     One object can count for several sessions.
     """
@@ -146,6 +146,7 @@ class MessageCounts:
     filtered: int = 0  # not wanted, and therefore not parsed
     malformed: int = 0
     oversized: int = 0  # longer than the limit
+    unconfirmed: int = 0  # parsed, but about a channel or queue that Asterisk does not know
 
     @property
     def dropped(self) -> int:

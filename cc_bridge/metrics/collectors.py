@@ -258,12 +258,13 @@ class StateCollector(Collector):
 
     def _ami(self) -> Iterator[Metric]:
         link, counts = self._link, self._link.counts
-        parsed = counts.received - counts.filtered - counts.dropped
+        parsed = counts.received - counts.filtered - counts.dropped - counts.unconfirmed
         kinds = {
             "parsed": parsed,
             "filtered": counts.filtered,
             "malformed": counts.malformed,
             "oversized": counts.oversized,
+            "unconfirmed": counts.unconfirmed,
         }
         yield self._family("ami_up", {(): float(link.up)})
         yield self._family("ami_last_event_timestamp_seconds", {(): link.last_event_at})

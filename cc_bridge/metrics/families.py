@@ -387,11 +387,12 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "ami_messages",
             "counter",
-            "Received AMI messages by kind: parsed, filtered (not needed, so not parsed), malformed or"
-            " oversized (both dropped).",
+            "Received AMI messages by kind: parsed, filtered (not needed, so not parsed), malformed,"
+            " oversized or unconfirmed (about a channel or queue that Asterisk does not know). The last three"
+            " kinds are dropped.",
             "messages",
             ("kind",),
-            "4",
+            "5",
             "load, and number of dropped messages",
         ),
         MetricFamily(
