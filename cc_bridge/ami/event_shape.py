@@ -35,7 +35,7 @@ _LONGEST_PREFIX = 32
 _FAR_FROM_NUMBER, _FAR_FROM_NAME = 180, 100
 _CDR = b"Event: Cdr\r"
 
-# For events without these headers: a text before the values of callers, and a header that follows all of
+# For events without these headers: a text before the values of callers, and a header that Asterisk writes after
 # them. The first entry is for a program that imitates Asterisk, and writes only some headers of a channel.
 _OTHERS = (
     (b"CallerIDNum: ", b"Linkedid: "),
@@ -45,8 +45,8 @@ _OTHERS = (
 )
 # Ends of what a cut event lacks, besides Linkedid. An item of QueueStatus ends with the id of the action.
 _OTHER_ENDS = (b"\nLinkedID: ", b"\nUniqueID: ", b"\nRemoteAddress: ", b"\nActionID: ")
-# Events that have the first header of such an entry, but not the second one, or have it before.
-_EXEMPT = (b"Event: OriginateResponse\r", b"Event: RequestBadFormat\r")
+# An event with the first header of such an entry, but without the second one.
+_EXEMPT = b"Event: OriginateResponse\r"
 
 
 def is_surely_whole(event: bytes) -> bool:
@@ -108,9 +108,8 @@ def missing_ends(block: bytes) -> int:
 def _is_cut_without_channel(event: bytes) -> bool | None:
     """Return the result of `is_cut` for an event without the standard headers of a channel."""
     for first, last in _OTHERS:
-        at = event.rfind(first)
-        if at >= 0:
-            return event.find(last, at) < 0 and not event.startswith(_EXEMPT)
+        if first in event:
+            return last not in event and not event.startswith(_EXEMPT)
     return None
 
 
