@@ -4,13 +4,12 @@ Asterisk sends one banner line, then messages of `Key: value` lines, each ended 
 pyst2's `ManagerMsg` and `Event`. Only `parse` is replaced: pyst2 0.5.1 fails on a `ChanVariable` header and
 keeps only the last of repeated headers.
 
-An answered call causes 170 events, of which 30 are needed, each with 5 of 25 headers. One regular expression
-filters unwanted events by their first bytes. Only headers in an `EventSpec` are extracted.
+One regular expression filters unwanted events by their first bytes. Only headers in an `EventSpec` are
+extracted.
 
 AMI sends callers' values raw, with line breaks (16.28 and 22.10). A caller can thus cut an event in two and
-forge the second half. An event without Asterisk's usual shape is malformed: it is dropped and counted, with
-the events after it, until the rest of the cut event has come. An unwanted event is not parsed, but if a
-wanted event follows it, `event_shape.py` checks that it was not cut.
+forge the second half. A malformed event is therefore dropped and counted, with the events after it until the
+rest of the cut event has come. Before a wanted event, `event_shape.py` checks unwanted ones too.
 """
 
 import re

@@ -35,8 +35,8 @@ _LONGEST_PREFIX = 32
 _FAR_FROM_NUMBER, _FAR_FROM_NAME = 180, 100
 _CDR = b"Event: Cdr\r"
 
-# For events without these headers: a text before the values of callers, and a header that Asterisk writes after
-# them. The first entry is for a program that imitates Asterisk, and writes only some headers of a channel.
+# For events without these headers: a text before the values of callers, and a header that Asterisk writes
+# after them. The first entry is for a program that imitates Asterisk with only some headers of a channel.
 _OTHERS = (
     (b"CallerIDNum: ", b"Linkedid: "),
     (b"Event: CEL\r", b"\nLinkedID: "),
@@ -64,7 +64,7 @@ def is_surely_whole(event: bytes) -> bool:
 
 
 def has_header_in_channel(event: bytes, names: Iterable[str]) -> bool:
-    """Return whether one of the headers `names` stands between the headers of a channel.
+    """Return whether one of the headers `names` is in the middle of the headers of a channel.
 
     Asterisk writes none there, but a line break in a caller's number can forge one. Headers of channels are
     ignored in `names`.

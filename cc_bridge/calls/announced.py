@@ -2,8 +2,8 @@
 
 A caller can forge events, because AMI sends some of a caller's values raw. Asterisk announces each channel by
 Newchannel before any other event about it, and QueueStatus lists each queue. An event about another channel
-or queue is therefore suspect. It is held back until Asterisk has been asked; what Asterisk does not confirm
-is discarded and counted. Later events about the same channel are held back too, so that their order stays.
+or queue is therefore suspect. It is held back until Asterisk has been asked, and is discarded and counted if
+Asterisk does not confirm it. Later events about the same channel are held back too, to keep their order.
 """
 
 from collections.abc import Collection, Iterable
@@ -58,7 +58,7 @@ _SUBJECTS: dict[type[Any], _Subject] = {
 
 
 class Question(NamedTuple):
-    """What to ask Asterisk: whether to list the channels, and the queues to list.
+    """A question to Asterisk: whether to list the channels, and the names of the queues to list.
 
     `queues` is None if all queues are to be listed.
     """

@@ -689,6 +689,15 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
     ),
     "Daemon": (
         MetricFamily(
+            "label_overflows",
+            "counter",
+            "Counted events whose queue, agent or reason is beyond the limit of this label; they count under"
+            " the value (other).",
+            "events",
+            ("label",),
+            "3",
+        ),
+        MetricFamily(
             "build",
             "info",
             "Running versions of cc_bridge and Python, as labels; the value is always 1.",

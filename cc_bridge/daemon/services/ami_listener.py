@@ -1,11 +1,10 @@
 """The AMI listener: it passes events and snapshots of the PBX to the call tracker, and records gaps.
 
-Once a minute it also compares the tracker with the channels, queues and members that Asterisk lists. It
-continuously stores the open calls, and the time up to which the PBX has been observed. After a crash, the
+Once a minute it compares the tracker with the channels, queues and members that Asterisk lists. It also
+stores the open calls, and the time up to which the PBX has been observed. After a crash, the
 next daemon then knows from which time on the PBX was not observed, and which calls were open.
 
-An event about a channel or queue that the PBX has not announced may be forged by a caller
-(`calls/announced.py`). It is held back, and Asterisk is asked at once.
+An event about a channel or queue that the PBX has not announced is held back (`calls/announced.py`).
 
 A gap is a span in which the PBX was not observed. A gap after a lost link starts at the last received event
 or answer to a ping. Every gap ends with a complete snapshot, not with the login.
