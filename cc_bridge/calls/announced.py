@@ -77,6 +77,7 @@ class AnnouncedEvents:
         """Create the object; `queues` has the names of all queues that are known at any time."""
         self.discarded = 0
         self._queues = queues
+        self._lists_queues = True
         self._spelled: set[str] = set()  # names found in `queues`
         self._recent: set[str] = set()  # channels announced since the last change of generation
         self._earlier: set[str] = set()  # channels announced in the generation before
@@ -98,8 +99,13 @@ class AnnouncedEvents:
         if type(event) is ev.ChannelStarted:
             self._recent.add(event.uniqueid)
 
-    def snapshot(self, channels: Iterable[str], at: float) -> None:
-        """Add the channels of a snapshot taken at the instant `at`; forget channels that ended long ago."""
+    def snapshot(self, channels: Iterable[str], at: float, *, lists_queues: bool) -> None:
+        """Add the channels of a snapshot taken at the instant `at`; forget channels that ended long ago.
+
+        `lists_queues` tells whether the snapshot has any queue. A PBX that lists none cannot confirm one, and
+        no queue is then suspect.
+        """
+        self._lists_queues = lists_queues
         self._recent.update(channels)
         if abs(at - self._changed_at) >= _KEEP_SECONDS:
             self._changed_at = at
@@ -182,7 +188,7 @@ class AnnouncedEvents:
         return not channel or channel in self._recent or channel in self._earlier
 
     def _is_queue(self, queue: Any) -> bool:
-        if queue in self._spelled:
+        if queue in self._spelled or not self._lists_queues:
             return True
         if queue in self._queues:
             self._spelled.add(queue)

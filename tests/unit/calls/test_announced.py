@@ -51,6 +51,14 @@ def test_an_event_about_an_unknown_queue_waits_for_the_answer():
     assert events.passes(ev.Left(T, "1", "it"))
 
 
+def test_a_pbx_that_lists_no_queue_confirms_none_and_none_is_suspect():
+    events = new()
+    events.snapshot(["1"], T, lists_queues=False)
+    assert events.passes(joined("1", "it"))
+    events.snapshot(["1"], T, lists_queues=True)
+    assert not events.passes(joined("1", "it"))
+
+
 def test_what_is_not_confirmed_is_discarded_and_counted():
     events = new()
     events.announce(["2"])
@@ -96,9 +104,9 @@ def test_ended_channels_are_known_for_a_minute_and_forgotten_then():
     events = new()
     events.passes(started("1"))
     for seconds in (60, 63, 66):
-        events.snapshot([], T + seconds)
+        events.snapshot([], T + seconds, lists_queues=True)
         assert events.passes(ev.HangupRequested(T, "1", by_pbx=False))
-    events.snapshot([], T + 126)
+    events.snapshot([], T + 126, lists_queues=True)
     assert not events.passes(ev.HangupRequested(T, "1", by_pbx=False))
 
 
