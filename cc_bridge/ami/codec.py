@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from asterisk.manager import Event, ManagerMsg
 
 from cc_bridge.ami.event_layouts import EventLayouts
-from cc_bridge.ami.event_shape import has_header_in_channel, is_cut, is_surely_whole, missing_ends
+from cc_bridge.ami.event_shape import are_surely_whole, has_header_in_channel, is_cut, missing_ends
 
 __all__ = ["MAX_MESSAGE", "Codec", "Event", "EventSpec", "Message", "MessageCounts", "encode"]
 
@@ -197,7 +197,7 @@ class Codec:
             if (
                 self._skipped
                 or self._distrusted
-                or (index > start and not is_surely_whole(blocks[index - 1]))
+                or (index > start and not are_surely_whole(blocks, start, index))
             ):
                 self._check_skipped(blocks[start:index])
             start = index + 1
@@ -249,11 +249,9 @@ class Codec:
         skipped, self._skipped = (self._skipped + blocks if self._skipped else blocks), []
         if not self._distrusted:
             for start in range(len(skipped) - 1, -1, -1):
-                if is_surely_whole(skipped[start]):
-                    return
                 if (cut := is_cut(skipped[start])) is not None:
                     break
-            if not cut:
+            if not skipped or not cut:
                 return
             skipped = skipped[start:]
         for block in skipped:
@@ -279,7 +277,11 @@ class Codec:
         headers = plan.layouts.extract(text)
         if headers is None:
             headers = self._extract_headers(block, text, plan)
-        if headers is None or (plan.stamped and not self._is_stamped(headers)):
+        if headers is None or (
+            plan.stamped
+            and not ("Timestamp" in headers and self._unstamped == 0)
+            and not self._is_stamped(headers)
+        ):
             self._taint(block)
         else:
             headers["Event"] = plan.name
@@ -298,7 +300,7 @@ class Codec:
             or not plan.always <= headers.keys()
             or not block.startswith(_PRIVILEGE, plan.privilege_at)
             or block.startswith(_NO_PRIVILEGE, plan.privilege_at)
-            or not _is_whole_channel(block)
+            or is_cut(block)
             or has_header_in_channel(block, headers)
         ):
             return None
@@ -363,7 +365,8 @@ class Codec:
             headers.get("Privilege", "") != ""
             and block.startswith(_PRIVILEGE, block.find(b"\n") + 1)
             and not message.repeated
-            and _is_whole_channel(block)
+            and not is_cut(block)
+            and ("Channel" not in headers or ("Uniqueid" in headers and "Linkedid" in headers))
             and (headers["Event"] == "FullyBooted" or self._is_stamped(headers))
         )
 
@@ -423,15 +426,7 @@ def _message(block: bytes) -> Message:
 
 def _is_whole_item(message: Message, block: bytes) -> bool:
     """Return whether an item of a list is whole. An item of QueueStatus ends with its ActionID."""
-    return "ChannelState" not in message.headers or not is_cut(block)
-
-
-def _is_whole_channel(block: bytes) -> bool:
-    """Return whether an event has all headers that Asterisk writes for a channel."""
-    cut = is_cut(block)
-    if cut is None and b"\nChannel: " in block:
-        return b"\nUniqueid: " in block and b"\nLinkedid: " in block
-    return not cut
+    return "ChannelStateDesc" not in message.headers or not is_cut(block)
 
 
 def encode(headers: Iterable[tuple[str, str]]) -> bytes:

@@ -8,13 +8,13 @@ headers in the same order, with a prefix such as `Dest` for a second channel.
 The functions take the bytes between two empty lines.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-__all__ = ["has_header_in_channel", "is_cut", "is_surely_whole", "missing_ends"]
+__all__ = ["are_surely_whole", "has_header_in_channel", "is_cut", "missing_ends"]
 
-# The headers of a channel in their order, as in Asterisk's manager_channels.c from 16 to 23.
+# The headers of a channel in their order, as in Asterisk's manager_channels.c from 16 to 23. Channel and
+# ChannelState are before them.
 _CHANNEL = (
-    b"ChannelState: ",
     b"ChannelStateDesc: ",
     b"CallerIDNum: ",
     b"CallerIDName: ",
@@ -31,8 +31,7 @@ _CHANNEL = (
 _FIRST = _CHANNEL[0]
 _OF_CHANNEL = tuple(name.decode().removesuffix(": ") for name in _CHANNEL)
 _LONGEST_PREFIX = 32
-# Distances in bytes that a caller can reach with two values and one value of 79 bytes: 172 and 83.
-_FAR_FROM_NUMBER, _FAR_FROM_NAME = 180, 100
+_FAR = 180  # bytes
 _CDR = b"Event: Cdr\r"
 
 # For events without these headers: a text before the values of callers, and a header that Asterisk writes
@@ -49,18 +48,19 @@ _OTHER_ENDS = (b"\nLinkedID: ", b"\nUniqueID: ", b"\nRemoteAddress: ", b"\nActio
 _EXEMPT = b"Event: OriginateResponse\r"
 
 
-def is_surely_whole(event: bytes) -> bool:
-    """Return whether the last header of a channel is so far behind a caller's values that it is Asterisk's.
+def are_surely_whole(blocks: Sequence[bytes], start: int, end: int) -> bool:
+    """Return whether the last event with values of callers in `blocks[start:end]` is surely not cut.
 
-    This takes less time than `is_cut`, and most events with a channel pass. Asterisk limits each value of a
-    caller to 79 bytes. So a caller cannot forge the last header that far behind the number and the name of
-    the connected party.
+    This takes less time than `is_cut`, and most events pass. Asterisk limits a caller's number to 79 bytes.
+    So a caller cannot forge the last header of a channel that far behind the number.
     """
-    end = event.rfind(b"Linkedid: ")
-    return (
-        end - event.rfind(b"ConnectedLineName: ") >= _FAR_FROM_NAME
-        and end - event.rfind(b"CallerIDNum: ") >= _FAR_FROM_NUMBER
-    )
+    for index in range(end - 1, start - 1, -1):
+        event = blocks[index]
+        if event.rfind(b"Linkedid: ") - event.rfind(b"CallerIDNum: ") >= _FAR:
+            return True
+        if b"ID" in event or event.startswith(_CDR):  # as in `is_cut`
+            return False
+    return True
 
 
 def has_header_in_channel(event: bytes, names: Iterable[str]) -> bool:
@@ -114,7 +114,7 @@ def _is_cut_without_channel(event: bytes) -> bool | None:
 
 
 def _last_channel(event: bytes) -> tuple[int, bytes]:
-    """Return the position of the last ChannelState in an event, and the prefix of its name.
+    """Return the position of the last ChannelStateDesc in an event, and the prefix of its name.
 
     The position is -1 if the event has no such header.
     """

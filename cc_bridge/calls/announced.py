@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from cc_bridge.calls import events as ev
-from cc_bridge.calls.queue_names import QueueNames
+from cc_bridge.queue_names import QueueNames, queue_key
 
 __all__ = ["AnnouncedEvents", "Question"]
 
@@ -102,8 +102,8 @@ class AnnouncedEvents:
     def snapshot(self, channels: Iterable[str], at: float, *, lists_queues: bool) -> None:
         """Add the channels of a snapshot taken at the instant `at`; forget channels that ended long ago.
 
-        `lists_queues` tells whether the snapshot has any queue. A PBX that lists none cannot confirm one, and
-        no queue is then suspect.
+        `lists_queues` is true if the snapshot has any queue. A PBX that lists none cannot confirm one, and no
+        queue is then suspect.
         """
         self._lists_queues = lists_queues
         self._recent.update(channels)
@@ -146,9 +146,9 @@ class AnnouncedEvents:
         held if their channel or queue is still unknown.
         """
         self._recent.update(channels)
-        known = {queue.casefold() for queue in queues}
+        known = {queue_key(queue) for queue in queues}
         self._spelled.update(
-            queue for event in self._held if (queue := _queue(event)) and queue.casefold() in known
+            queue for event in self._held if (queue := _queue(event)) and queue_key(queue) in known
         )
         asked, later = self._held[: self._asked], self._held[self._asked :]
         self._held, self._asked, self._blocked = [], 0, set()

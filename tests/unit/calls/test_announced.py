@@ -1,13 +1,13 @@
 """Events about channels and queues that the PBX has not announced."""
 
 import pytest
-from cc_bridge.calls.queue_names import QueueNames
 
 from cc_bridge.ami.codec import Codec, Event
 from cc_bridge.calls import announced, events as ev
 from cc_bridge.calls.ami_events import WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.announced import AnnouncedEvents, Question
 from cc_bridge.offline.replay import read_stream
+from cc_bridge.queue_names import QueueNames
 from support.recordings import all_recordings
 
 T = 1_795_000_000.0
