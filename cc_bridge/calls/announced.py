@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from cc_bridge.calls import events as ev
 from cc_bridge.queue_names import QueueNames, queue_key
 
-__all__ = ["AnnouncedEvents", "Question"]
+__all__ = ["AnnouncedEvents", "PbxQuestion"]
 
 # After this many seconds without an event, an ended channel is forgotten.
 _KEEP_SECONDS = 60.0
@@ -57,7 +57,7 @@ _SUBJECTS: dict[type[Any], _Subject] = {
 }
 
 
-class Question(NamedTuple):
+class PbxQuestion(NamedTuple):
     """A question to Asterisk: whether to list the channels, and the names of the queues to list.
 
     `queues` is None if all queues are to be listed.
@@ -127,7 +127,7 @@ class AnnouncedEvents:
             return True
         return self._passes_held(event)
 
-    def question(self) -> Question | None:
+    def question(self) -> PbxQuestion | None:
         """Return what to ask Asterisk about the events held back so far; None if there are none.
 
         `answered` must be called with the answer, before this method is called again.
@@ -137,7 +137,7 @@ class AnnouncedEvents:
             return None
         queues = {q for event in self._held if (q := _queue(event)) is not None and not self._is_queue(q)}
         channels = any(not self._are_known(event) for event in self._held)
-        return Question(channels, frozenset(queues) if len(queues) <= _MAX_QUEUES else None)
+        return PbxQuestion(channels, frozenset(queues) if len(queues) <= _MAX_QUEUES else None)
 
     def answered(self, channels: Iterable[str], queues: Iterable[str]) -> list[ev.CallEvent]:
         """Return the held events to apply, in order; discard those that Asterisk does not confirm.

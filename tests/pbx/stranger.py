@@ -1,4 +1,4 @@
-"""A caller from outside who writes the headers of the INVITE as he likes; no phone sends such ones."""
+"""A caller from outside with free choice of the headers of the INVITE; no phone sends such ones."""
 
 import socket
 from urllib.parse import quote

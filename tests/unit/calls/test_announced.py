@@ -5,7 +5,7 @@ import pytest
 from cc_bridge.ami.codec import Codec, Event
 from cc_bridge.calls import announced, events as ev
 from cc_bridge.calls.ami_events import WANTED_FOR_DIRECT_CALLS, read
-from cc_bridge.calls.announced import AnnouncedEvents, Question
+from cc_bridge.calls.announced import AnnouncedEvents, PbxQuestion
 from cc_bridge.offline.replay import read_stream
 from cc_bridge.queue_names import QueueNames
 from support.recordings import all_recordings
@@ -36,7 +36,7 @@ def test_calls_that_are_announced_in_order_wait_for_nothing():
 def test_an_event_about_an_unknown_channel_waits_for_the_answer():
     events = new()
     assert not events.passes(joined("1"))
-    assert events.question() == Question(channels=True, queues=frozenset())
+    assert events.question() == PbxQuestion(channels=True, queues=frozenset())
     assert events.answered(["1"], []) == [joined("1")]
     assert events.passes(ev.Left(T, "1", "sales"))
     assert (events.discarded, len(events)) == (0, 0)
@@ -46,7 +46,7 @@ def test_an_event_about_an_unknown_queue_waits_for_the_answer():
     events = new()
     assert events.passes(started("1"))
     assert not events.passes(joined("1", "it"))
-    assert events.question() == Question(channels=False, queues=frozenset({"it"}))
+    assert events.question() == PbxQuestion(channels=False, queues=frozenset({"it"}))
     assert events.answered([], ["IT"]) == [joined("1", "it")]
     assert events.passes(ev.Left(T, "1", "it"))
 
@@ -96,7 +96,7 @@ def test_an_event_that_comes_after_the_question_waits_for_the_next_one():
     events.question()
     assert not events.passes(joined("2"))
     assert events.answered(["1"], []) == [joined("1")]
-    assert events.question() == Question(channels=True, queues=frozenset())
+    assert events.question() == PbxQuestion(channels=True, queues=frozenset())
     assert events.answered(["1", "2"], []) == [joined("2")]
 
 
@@ -115,7 +115,7 @@ def test_many_forged_events_take_little_memory_and_one_question():
     events.announce(["1"])
     for number in range(5000):
         assert not events.passes(joined("1", f"forged {number}"))
-    assert events.question() == Question(channels=False, queues=None)
+    assert events.question() == PbxQuestion(channels=False, queues=None)
     assert events.answered([], ["sales"]) == []
     assert (events.discarded, len(events)) == (5000, 0)
 
