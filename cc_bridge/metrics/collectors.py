@@ -32,7 +32,6 @@ __all__ = [
     "FileCollector",
     "FollowUpCollector",
     "HttpCollector",
-    "FollowUpCollector",
     "LabelLimitCollector",
     "QueueCollector",
     "RenderedFamily",

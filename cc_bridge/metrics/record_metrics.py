@@ -325,7 +325,6 @@ class RecordMetrics:
             self.registry.register(HttpCollector(self._pbx, http))
         if files is not None:
             self.registry.register(FileCollector(self._pbx, files))
-        self.registry.register(StateCollector(self._pbx, tracker, link, store, agi, forwarder, webhooks))
         self.registry.register(
             StateCollector(self._pbx, tracker, link, store, agi, forwarder, webhooks, self._limits)
         )
