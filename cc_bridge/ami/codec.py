@@ -4,23 +4,25 @@ Asterisk sends one banner line, then messages of `Key: value` lines, each ended 
 pyst2's `ManagerMsg` and `Event`. Only `parse` is replaced: pyst2 0.5.1 fails on a `ChanVariable` header and
 keeps only the last of repeated headers.
 
-An answered call causes 170 events, of which 30 are needed, each with 5 of 25 headers. One regular expression
-filters unwanted events by their first bytes. Only headers in an `EventSpec` are extracted.
+One regular expression filters unwanted events by their first bytes. Only headers in an `EventSpec` are
+extracted.
 
-AMI sends callers' values raw, with line breaks (16.28 and 22.10). A caller can thus split an event and forge
-the second half. A message without Asterisk's usual shape is malformed: that message and the next one are
-dropped and counted.
+AMI sends callers' values raw, with line breaks (16.28 and 22.10). A caller can thus cut an event in two and
+forge the second half. A malformed event is therefore dropped and counted, with the events after it until the
+rest of the cut event has come. Before a wanted event, `event_shape.py` checks unwanted ones too.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import compress, count
 from typing import Any, NamedTuple
 
 from asterisk.manager import Event, ManagerMsg
 
 from cc_bridge.ami.event_layouts import EventLayouts
+from cc_bridge.ami.event_shape import are_surely_whole, has_header_in_channel, is_cut, missing_ends
 
 __all__ = ["MAX_MESSAGE", "Codec", "Event", "EventSpec", "Message", "MessageCounts", "encode"]
 
@@ -37,9 +39,16 @@ _BANNER = b"Asterisk Call Manager/"
 _EVENT = b"Event: "
 _RESPONSE = b"Response: "
 _PRIVILEGE = b"Privilege: "
+_NO_PRIVILEGE = b"Privilege: \r"
 _END = b"\r\n\r\n"
 _ODD_END = b"\r\n\nEvent: "  # the end of a message as some modules write it, and the next event
 _ANY_END = re.compile(rb"\n\r?\n")
+
+# The largest number of forged events in one real event. More do not fit into a caller's values, to each of
+# which Asterisk gives 79 bytes.
+_MOST_DISTRUSTED = 16
+# After this many events in a row without a timestamp, the PBX no longer sends timestamps.
+_UNSTAMPED_EVENTS = 100
 
 
 class EventSpec(NamedTuple):
@@ -121,12 +130,13 @@ class _ExtractionPlan(NamedTuple):
     privilege_at: int
     headers: re.Pattern[str]  # matches name and value of each wanted header
     always: frozenset[str]  # the headers that every such event has
+    stamped: bool  # the header Timestamp is extracted
     layouts: EventLayouts
 
 
 @dataclass(slots=True)
 class MessageCounts:
-    """The numbers of AMI messages: received, filtered, malformed and oversized.
+    """The numbers of AMI messages: received, filtered, malformed, oversized and unconfirmed.
 
     One object can count for several sessions.
     """
@@ -135,6 +145,7 @@ class MessageCounts:
     filtered: int = 0  # not wanted, and therefore not parsed
     malformed: int = 0
     oversized: int = 0  # longer than the limit
+    unconfirmed: int = 0  # parsed, but about a channel or queue that Asterisk does not know
 
     @property
     def dropped(self) -> int:
@@ -167,24 +178,37 @@ class Codec:
         self._max_message = max_message
         self._rest = b""  # the incomplete message at the end of the received bytes
         self._skip_to_end = False  # an oversized message is being skipped
-        self._distrust_next = False  # the last message was malformed, so the next one is dropped
+        self._distrusted = 0  # the number of next events that may be forged, at most
+        self._owed = 0  # channels of a cut event whose last headers have not come
+        self._skipped: list[bytes] = []  # the unwanted events since the last other message
+        self._unstamped: int | None = None  # events since the last timestamp; None: no timestamp yet
 
     def feed(self, data: bytes) -> list[Any]:
         """Return the messages that `data` completes: pyst2 `Event` and `Message` objects."""
         messages: list[Any] = []
         plans = self._plans or {}
         blocks = self._blocks(data)
-        wanted_blocks = blocks if self._is_wanted is None else list(filter(self._is_wanted, blocks))
-        self.counts.received += len(blocks) - len(wanted_blocks)
-        self.counts.filtered += len(blocks) - len(wanted_blocks)
-        for each in wanted_blocks:
-            block = each.lstrip(b"\r\n")
+        is_wanted = self._is_wanted
+        wanted = range(len(blocks)) if is_wanted is None else [*compress(count(), map(is_wanted, blocks))]
+        self.counts.received += len(blocks) - len(wanted)
+        self.counts.filtered += len(blocks) - len(wanted)
+        start = 0
+        for index in wanted:
+            if (
+                self._skipped
+                or self._distrusted
+                or (index > start and not are_surely_whole(blocks, start, index))
+            ):
+                self._check_skipped(blocks[start:index])
+            start = index + 1
+            block = blocks[index].lstrip(b"\r\n")
             plan = plans.get(block[: block.find(b"\n")])
             if plan is not None and plan.always:
                 self._extract_event(block, plan, messages)
                 continue
             for part in _ANY_END.split(block) if b"\n\n" in block or b"\n\r\n" in block else (block,):
                 self._read(part, messages)
+        self._skipped = (self._skipped + blocks[start:])[-_MOST_DISTRUSTED:]
         return messages
 
     def _blocks(self, data: bytes) -> list[bytes]:
@@ -217,37 +241,82 @@ class Codec:
         self._rest = rest[-3:] if self._skip_to_end else rest
         return blocks
 
+    def _check_skipped(self, blocks: list[bytes]) -> None:
+        """Find out whether the unwanted events before a message were cut; `blocks` has the last of them.
+
+        The last event with values of callers shows it.
+        """
+        skipped, self._skipped = (self._skipped + blocks if self._skipped else blocks), []
+        if not self._distrusted:
+            for start in range(len(skipped) - 1, -1, -1):
+                if (cut := is_cut(skipped[start])) is not None:
+                    break
+            if not skipped or not cut:
+                return
+            skipped = skipped[start:]
+        for block in skipped:
+            if self._distrusted or is_cut(block):
+                self.counts.filtered -= 1
+                self._taint(block)
+
     def _extract_event(self, block: bytes, plan: _ExtractionPlan, messages: list[Any]) -> None:
         """Append the event in `block` to `messages`, with the headers that `plan` extracts.
 
         The plan has required and optional headers. An event is malformed if a required header is missing, or
-        if a header of the plan occurs twice. A malformed event is counted and not appended. The next event is
-        then dropped as well, because it may be forged.
+        if a header of the plan occurs twice. A malformed event is counted and not appended.
         """
         counts = self.counts
         counts.received += 1
         if len(block) > self._max_message:
             counts.oversized += 1
             return
-        if self._distrust_next:
-            self._taint(distrust_next=False)
+        if self._distrusted:
+            self._taint(block)
             return
         text = block.decode("utf-8", "replace")
-        known = plan.layouts.extract(text)
-        if known is not None:
-            known["Event"] = plan.name
-            messages.append(_PartialEvent(known))
-            return
+        headers = plan.layouts.extract(text)
+        if headers is None:
+            headers = self._extract_headers(block, text, plan)
+        if headers is None or (
+            plan.stamped
+            and not ("Timestamp" in headers and self._unstamped == 0)
+            and not self._is_stamped(headers)
+        ):
+            self._taint(block)
+        else:
+            headers["Event"] = plan.name
+            messages.append(_PartialEvent(headers))
+
+    def _extract_headers(self, block: bytes, text: str, plan: _ExtractionPlan) -> dict[str, str] | None:
+        """Return the headers of an event that has no known layout; None if the event is malformed.
+
+        `text` is the event in `block`.
+        """
         found = plan.headers.findall(text)
         headers = dict(found)
         # Asterisk writes each header once, and Privilege before every header that a caller can influence.
-        whole = len(headers) == len(found) and plan.always <= headers.keys()
-        if whole and block.startswith(_PRIVILEGE, plan.privilege_at):
-            plan.layouts.learn(text)
-            headers["Event"] = plan.name
-            messages.append(_PartialEvent(headers))
-        else:
-            self._taint(distrust_next=True)
+        if (
+            len(headers) < len(found)
+            or not plan.always <= headers.keys()
+            or not block.startswith(_PRIVILEGE, plan.privilege_at)
+            or block.startswith(_NO_PRIVILEGE, plan.privilege_at)
+            or is_cut(block)
+            or has_header_in_channel(block, headers)
+        ):
+            return None
+        plan.layouts.learn(text)
+        return headers
+
+    def _is_stamped(self, headers: Mapping[str, Any]) -> bool:
+        """Return whether an event has a timestamp, or the PBX sends none."""
+        if "Timestamp" in headers:
+            self._unstamped = 0
+        elif self._unstamped is not None:
+            self._unstamped += 1
+            if self._unstamped < _UNSTAMPED_EVENTS:
+                return False
+            self._unstamped = None
+        return True
 
     def _read(self, block: bytes, messages: list[Any]) -> None:
         """Parse the message in `block`, and append it to `messages`.
@@ -265,26 +334,58 @@ class Codec:
         elif block.startswith(_RESPONSE):
             messages.append(_message(block))
         else:
-            self._taint(distrust_next=False)
+            self._taint(block)
 
     def _read_event(self, block: bytes, messages: list[Any]) -> None:
         """Append the event in a block of bytes to `messages`, or count it as filtered or malformed."""
-        if self._distrust_next:
-            self._taint(distrust_next=False)
+        if self._distrusted:
+            self._taint(block)
             return
         message = _message(block)
         if self._plans is not None and f"Event: {message.headers['Event']}\r".encode() not in self._plans:
             # After a forged message end, the filter by first bytes has not seen this event.
             self.counts.filtered += 1
-        elif "ActionID" in message.headers or _is_whole(message, block):
+        elif (
+            _is_whole_item(message, block)
+            if "ActionID" in message.headers
+            else self._is_whole(message, block)
+        ):
             messages.append(Event(message))
         else:
-            self._taint(distrust_next=True)
+            self._taint(block)
 
-    def _taint(self, *, distrust_next: bool) -> None:
-        """Count a malformed message; with `distrust_next`, also drop the next event, which may be forged."""
+    def _is_whole(self, message: Message, block: bytes) -> bool:
+        """Return whether an event has the form in which Asterisk's main/manager.c writes every event.
+
+        In this form, the second header is Privilege, Channel comes with Uniqueid and Linkedid, and no header
+        occurs twice. `message` is the parsed event, and `block` has its bytes.
+        """
+        headers = message.headers
+        return (
+            headers.get("Privilege", "") != ""
+            and block.startswith(_PRIVILEGE, block.find(b"\n") + 1)
+            and not message.repeated
+            and not is_cut(block)
+            and ("Channel" not in headers or ("Uniqueid" in headers and "Linkedid" in headers))
+            and (headers["Event"] == "FullyBooted" or self._is_stamped(headers))
+        )
+
+    def _taint(self, block: bytes) -> None:
+        """Count an event as malformed, and decide how many of the next events may be forged.
+
+        After a cut event, this is each event until the rest of the cut one has come.
+        """
         self.counts.malformed += 1
-        self._distrust_next = distrust_next
+        if self._distrusted:
+            self._distrusted -= 1
+            self._owed += missing_ends(block)
+            if self._owed <= 0:
+                self._distrusted = 0
+            return
+        cut = is_cut(block)
+        if cut is not False:
+            self._distrusted = _MOST_DISTRUSTED if cut else 1
+            self._owed = max(1, missing_ends(block))
 
 
 @cache
@@ -296,6 +397,7 @@ def _plan(name: str, spec: EventSpec) -> _ExtractionPlan:
         len(f"Event: {name}\r\n"),
         re.compile(f"\n({names}): ([^\r]*)"),
         frozenset(spec.headers),
+        "Timestamp" in spec.optional,
         EventLayouts(spec.headers + spec.optional),
     )
 
@@ -322,18 +424,9 @@ def _message(block: bytes) -> Message:
     return Message(block.decode("utf-8", "replace").replace("\r\n", "\n").split("\n"))
 
 
-def _is_whole(message: Message, block: bytes) -> bool:
-    """Return whether an event has the form in which Asterisk's main/manager.c writes every event.
-
-    In this form, the second header is Privilege, Channel comes with Uniqueid and Linkedid, and no header
-    occurs twice. `message` is the parsed event, and `block` has its bytes.
-    """
-    headers = message.headers
-    if not block.startswith(_PRIVILEGE, block.find(b"\n") + 1):
-        return False
-    if "Channel" in headers and not ("Uniqueid" in headers and "Linkedid" in headers):
-        return False
-    return not message.repeated
+def _is_whole_item(message: Message, block: bytes) -> bool:
+    """Return whether an item of a list is whole. An item of QueueStatus ends with its ActionID."""
+    return "ChannelStateDesc" not in message.headers or not is_cut(block)
 
 
 def encode(headers: Iterable[tuple[str, str]]) -> bytes:

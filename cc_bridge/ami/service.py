@@ -8,7 +8,8 @@ after it. The listener must accept an event that the snapshot already includes. 
 while it boots, so no list is requested before `FullyBooted`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol as Shape
 
@@ -213,6 +214,33 @@ class AmiService:
                 "no link to Asterisk: {why}; retrying in {pause:.1f} s", why=self.down_reason, pause=pause
             )
             await deferLater(self._clock, pause)
+
+    def ask(self, *, channels: bool, queues: Collection[str] | None) -> Deferred[list[Any]]:
+        """Request the list of channels, if `channels` is true, and the status of queues.
+
+        `queues` has the names of the queues; None means all. The Deferred fires with the values that the
+        listener's `ami_item` returned for the items. It fails with AmiError if Asterisk does not answer.
+        """
+        return Deferred.fromCoroutine(self._ask(channels, queues))
+
+    async def _ask(self, channels: bool, queues: Collection[str] | None) -> list[Any]:
+        """Request lists as `ask` does, and return the values of their items."""
+        if self._client is None or not self.up:
+            raise AmiLinkLost("not connected")
+        items: list[Any] = []
+        now = self.pbx_now()
+
+        def keep(item: Any) -> None:
+            items.append(self._listener.ami_item(item, now))
+
+        if channels:
+            await self._client.list_items("CoreShowChannels", keep)
+        if queues is None:
+            await self._client.list_items("QueueStatus", keep)
+        for queue in queues or ():
+            with suppress(ValueError):  # no name of a queue: it cannot be a header of an action
+                await self._client.list_items("QueueStatus", keep, Queue=queue)
+        return items
 
     async def _session(self) -> str:
         """Run one session: connect, log in, request the snapshot and pass events on.

@@ -129,9 +129,8 @@ _READERS: dict[str, _EventReader] = {
     "BlindTransfer": _reader(blind_transferred, "Result TransfererUniqueid Extension", "TransfereeUniqueid"),
     "AttendedTransfer": _reader(
         attended_transferred,
-        "Result OrigTransfererUniqueid",
-        "SecondTransfererUniqueid SecondTransfererConnectedLineNum TransfereeUniqueid TransferTargetUniqueid"
-        " DestType",
+        "Result OrigTransfererUniqueid DestType",
+        "SecondTransfererUniqueid SecondTransfererConnectedLineNum TransfereeUniqueid TransferTargetUniqueid",
     ),
     "LocalBridge": _reader(
         lambda h, at: LocalJoined(at, h["LocalOneUniqueid"], h["LocalTwoUniqueid"]),

@@ -31,6 +31,8 @@ __all__ = ["Tracker"]
 # A PBX clock that is more than this many seconds earlier than before was set back. A smaller difference is an
 # error of the estimate.
 _PUT_BACK_SECONDS = 2.0
+# An event can be held back for this many seconds.
+_LATE_SECONDS = 60.0
 
 
 class Tracker:
@@ -87,6 +89,20 @@ class Tracker:
         state = self.state
         state.touched.add(event[channel_at])
         return state.take_completed() if state.completed else []
+
+    def apply_late(self, event: ev.CallEvent) -> list[TrackerRecord]:
+        """Apply an event that was held back; return the records that it completed.
+
+        Its instant is earlier than those of other events, and shows no step of the PBX's clock. An instant
+        more than a minute earlier, or later than that of the last event, is replaced by the latter.
+        """
+        last = self._times.last
+        if not last - _LATE_SECONDS <= event.at <= last:
+            event = event._replace(at=last)
+        handle, channel_at = self._handlers[type(event)]
+        handle(event)
+        self.state.touched.add(event[channel_at])
+        return self.state.take_completed()
 
     def tick(self, now: float) -> list[TrackerRecord]:
         """End the wrap-ups, talks and visits whose time is over at `now`; return the completed records.
@@ -233,6 +249,10 @@ class Tracker:
             or self.calls.of(uniqueid) is not None
             or self.talks.memory.last(uniqueid) is not None
         )
+
+    def known_channels(self) -> set[str]:
+        """Return the uniqueids of all known channels."""
+        return {*self.state.channels.missing_from(()), *self.calls.missing_from(())}
 
     def call_rated_on(self, uniqueid: str, linkedid: str = "") -> str | None:
         """Return the id of the call that a survey on a channel rates.

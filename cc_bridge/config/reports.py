@@ -10,9 +10,11 @@ __all__ = ["MetricsConfig", "ReportsConfig"]
 
 
 class MetricsConfig(Section):
-    """Option to label metrics with agents' names."""
+    """Option to label metrics with agents' names, and the largest numbers of queues and agents in labels."""
 
     agents: bool = False
+    max_queues: int = Field(default=500, ge=1, le=10_000)
+    max_agents: int = Field(default=5000, ge=1, le=100_000)
 
 
 class ReportsConfig(Section):

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from cc_bridge.follow_ups.follow_up import FollowUpCount
 from cc_bridge.metrics.exposition import Family
 from cc_bridge.metrics.families import BY_NAME, PREFIX
+from cc_bridge.metrics.label_limits import LabelLimits
 from cc_bridge.metrics.observed_state import (
     AgiState,
     DigestState,
@@ -31,6 +32,7 @@ __all__ = [
     "FileCollector",
     "FollowUpCollector",
     "HttpCollector",
+    "LabelLimitCollector",
     "QueueCollector",
     "RenderedFamily",
     "StateCollector",
@@ -131,6 +133,20 @@ class FollowUpCollector(Collector):
         yield _read("follow_ups_overdue", self._pbx, overdue)
 
 
+class LabelLimitCollector(Collector):
+    """Collects the number of counted events whose label value was beyond a limit."""
+
+    def __init__(self, pbx: str, limits: LabelLimits) -> None:
+        self._pbx = pbx
+        self._limits = limits
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        yield _read("label_overflows", self._pbx, _by_name(self._limits.overflows))
+
+
 class DigestCollector(Collector):
     """Collects the times at which a digest was last due and last sent, and the number of mails given up.
 
@@ -190,7 +206,7 @@ class StateCollector(Collector):
     """Collects the live state of calls, AMI link, FastAGI server, storage, journal and webhooks.
 
     `forwarder` is None without a database server, `webhooks` is None without webhooks. Their metrics are then
-    not exported.
+    not exported. `limits` limits the number of queues.
     """
 
     def __init__(
@@ -202,8 +218,10 @@ class StateCollector(Collector):
         agi: AgiState,
         forwarder: ForwarderState | None,
         webhooks: WebhookState | None,
+        limits: LabelLimits,
     ) -> None:
         self._pbx = pbx
+        self._limits = limits
         self._tracker = tracker
         self._link = link
         self._store = store
@@ -236,21 +254,22 @@ class StateCollector(Collector):
                 yield self._family(name, {})
             return
         tracker, now = self._tracker, self._link.pbx_now()
-        waiting: dict[tuple[str, ...], float] = {(queue,): 0 for queue in tracker.queues}
-        oldest = dict(waiting)
+        queues = {queue: self._limits.limited("queue", queue) for queue in tracker.queues}
+        waiting: dict[tuple[str, ...], float] = {(label,): 0 for label in queues.values()}
+        oldest, talks = dict(waiting), dict(waiting)
         for visit in tracker.waiting():
-            waiting[visit.queue,] = waiting.get((visit.queue,), 0) + 1
-            oldest[visit.queue,] = max(oldest.get((visit.queue,), 0), now - visit.entered_at)
-        talks: dict[tuple[str, ...], float] = {(queue,): 0 for queue in tracker.queues}
+            label = self._limits.limited("queue", visit.queue)
+            waiting[label,] = waiting.get((label,), 0) + 1
+            oldest[label,] = max(oldest.get((label,), 0), now - visit.entered_at)
         for talk in tracker.talks.in_progress():
             if talk.queue:
-                talks[talk.queue,] = talks.get((talk.queue,), 0) + 1
+                label = self._limits.limited("queue", talk.queue)
+                talks[label,] = talks.get((label,), 0) + 1
         counted = tracker.agents.counts()
-        members: dict[tuple[str, ...], float] = {
-            (queue, state): counted.get((queue, state), 0)
-            for queue in tracker.queues
-            for state in _MEMBER_STATES
-        }
+        members: dict[tuple[str, ...], float] = {}
+        for queue, label in queues.items():
+            for state in _MEMBER_STATES:
+                members[label, state] = members.get((label, state), 0) + counted.get((queue, state), 0)
         yield self._family("callers_waiting", waiting)
         yield self._family("longest_current_wait_seconds", oldest)
         yield self._family("talks_in_progress", talks)
@@ -258,12 +277,13 @@ class StateCollector(Collector):
 
     def _ami(self) -> Iterator[Metric]:
         link, counts = self._link, self._link.counts
-        parsed = counts.received - counts.filtered - counts.dropped
+        parsed = counts.received - counts.filtered - counts.dropped - counts.unconfirmed
         kinds = {
             "parsed": parsed,
             "filtered": counts.filtered,
             "malformed": counts.malformed,
             "oversized": counts.oversized,
+            "unconfirmed": counts.unconfirmed,
         }
         yield self._family("ami_up", {(): float(link.up)})
         yield self._family("ami_last_event_timestamp_seconds", {(): link.last_event_at})

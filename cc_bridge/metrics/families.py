@@ -387,11 +387,12 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "ami_messages",
             "counter",
-            "Received AMI messages by kind: parsed, filtered (not needed, so not parsed), malformed or"
-            " oversized (both dropped).",
+            "Received AMI messages by kind: parsed, filtered (not needed, so not parsed), malformed,"
+            " oversized or unconfirmed (about a channel or queue that Asterisk does not know). The last three"
+            " kinds are dropped.",
             "messages",
             ("kind",),
-            "4",
+            "5",
             "load, and number of dropped messages",
         ),
         MetricFamily(
@@ -687,6 +688,15 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         ),
     ),
     "Daemon": (
+        MetricFamily(
+            "label_overflows",
+            "counter",
+            "Counted events whose queue, agent or reason is beyond the limit of this label; they count under"
+            " the value (other).",
+            "events",
+            ("label",),
+            "3",
+        ),
         MetricFamily(
             "build",
             "info",

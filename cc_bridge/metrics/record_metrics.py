@@ -25,12 +25,14 @@ from cc_bridge.metrics.collectors import (
     FileCollector,
     FollowUpCollector,
     HttpCollector,
+    LabelLimitCollector,
     QueueCollector,
     RenderedFamily,
     StateCollector,
 )
 from cc_bridge.metrics.exposition import Counter, Histogram
 from cc_bridge.metrics.families import ANSWERED, BY_NAME, PREFIX, MetricFamily
+from cc_bridge.metrics.label_limits import OTHER, LabelLimits
 from cc_bridge.metrics.observed_state import (
     AgiState,
     DigestState,
@@ -59,8 +61,11 @@ from cc_bridge.surveys.definition import Question
 from cc_bridge.surveys.eligibility import NotAskedReason, SurveyStage
 from cc_bridge.surveys.hangup_outliers import HangupOutliers
 
-__all__ = ["RecordMetrics"]
+__all__ = ["MAX_AGENTS", "MAX_QUEUES", "RecordMetrics"]
 
+# The largest numbers of values of the labels `queue`, `agent` and `reason`.
+MAX_QUEUES, MAX_AGENTS = 500, 5000
+_MAX_REASONS = 100
 _WAIT = "queue_wait_seconds"  # the histogram in which each configured threshold is a bound
 _NOT_ELIGIBLE = {NotAskedReason.DISABLED, NotAskedReason.NOT_ELIGIBLE}
 
@@ -69,13 +74,22 @@ class RecordMetrics:
     """The metrics of one daemon, in one Prometheus registry, and the methods that count records in them."""
 
     def __init__(
-        self, registry: CollectorRegistry, pbx: str, thresholds: Iterable[float], *, agents: bool = False
+        self,
+        registry: CollectorRegistry,
+        pbx: str,
+        thresholds: Iterable[float],
+        *,
+        agents: bool = False,
+        max_queues: int = MAX_QUEUES,
+        max_agents: int = MAX_AGENTS,
     ) -> None:
         """Create all metrics in the registry.
 
         `thresholds` are seconds that must be bounds of the wait histogram. With `agents`, some metrics also
-        count by agent, with the agent's name as a label.
+        count by agent, with the agent's name as a label. `max_queues` and `max_agents` are the largest
+        numbers of values of these labels.
         """
+        self._limits = LabelLimits({"queue": max_queues, "agent": max_agents, "reason": _MAX_REASONS})
         self.registry = registry
         self._pbx = pbx
         self._counters: dict[str, Counter] = {}
@@ -91,6 +105,7 @@ class RecordMetrics:
         self._queues = QueueNames()  # those with series, as the label `queue` spells them
         self._outliers = HangupOutliers()
         registry.register(_InstrumentCollector([*self._counters.values(), *self._histograms.values()]))
+        registry.register(LabelLimitCollector(pbx, self._limits))
         registry.register(QueueCollector(pbx, self._outliers, self._thresholds, self._titles))
         info = Info(f"{PREFIX}build", BY_NAME["build"].help, ["pbx"], registry=registry)
         info.labels(pbx).info({"version": __version__, "python": platform.python_version()})
@@ -137,10 +152,13 @@ class RecordMetrics:
 
         `threshold` is the queue's service level threshold in seconds. If `title` is empty, the queue's name
         is its title. A series with an agent as label is not created here; the agent's first talk creates it.
+        A queue beyond the limit of queues gets no series.
 
         If the queue has series under a name in another case, these series get the name `queue`. This occurs
         when the first event of the PBX shows its spelling of a queue of the configuration.
         """
+        if self._limits.limited("queue", queue) == OTHER:
+            return
         self._rename_queue(self._queues.spelled(queue), queue)
         self._queues.add(queue)
         self._thresholds[queue] = threshold
@@ -167,7 +185,15 @@ class RecordMetrics:
 
         `labels` are the label values, in the order in which the metric family lists its labels.
         """
-        self._counters[name].inc(*labels, by=by)
+        self._counters[name].inc(*self._limited(name, labels), by=by)
+
+    def _observe(self, name: str, amount: float, *labels: object) -> None:
+        """Count an amount in a series of the histogram `name`; `labels` are as in `count`."""
+        self._histograms[name].observe(amount, *self._limited(name, labels))
+
+    def _limited(self, name: str, labels: tuple[object, ...]) -> list[str]:
+        """Return the label values of a metric, with `(other)` for those beyond a limit."""
+        return self._limits.count(BY_NAME[name].labels, labels)
 
     def count_call(self, call: Call) -> None:
         """Count a call: by its direction, and by whether it was answered."""
@@ -185,7 +211,7 @@ class RecordMetrics:
         """
         self.count("visits", visit.queue, visit.outcome)
         if not visit.partial:
-            self._histograms[_WAIT].observe(visit.wait_seconds, visit.queue, visit.outcome)
+            self._observe(_WAIT, visit.wait_seconds, visit.queue, visit.outcome)
         within = visit.wait_seconds <= threshold
         if visit.outcome is Outcome.ANSWERED and within:
             self.count("answered_within", visit.queue)
@@ -206,8 +232,8 @@ class RecordMetrics:
         """
         if not talk.partial:
             handle = talk.talk_seconds + wrap_up
-            self._histograms["talk_seconds"].observe(talk.talk_seconds, talk.queue)
-            self._histograms["handle_seconds"].observe(handle, talk.queue)
+            self._observe("talk_seconds", talk.talk_seconds, talk.queue)
+            self._observe("handle_seconds", handle, talk.queue)
             self.count("hold_seconds", talk.queue, by=talk.hold_seconds)
             self._count_agent("agent_talks", talk.queue, talk.agent)
             self._count_agent("agent_handle_seconds", talk.queue, talk.agent, by=handle)
@@ -299,7 +325,9 @@ class RecordMetrics:
             self.registry.register(HttpCollector(self._pbx, http))
         if files is not None:
             self.registry.register(FileCollector(self._pbx, files))
-        self.registry.register(StateCollector(self._pbx, tracker, link, store, agi, forwarder, webhooks))
+        self.registry.register(
+            StateCollector(self._pbx, tracker, link, store, agi, forwarder, webhooks, self._limits)
+        )
 
 
 class _StaticCollector(Collector):

@@ -1,8 +1,10 @@
 """The AMI listener: it passes events and snapshots of the PBX to the call tracker, and records gaps.
 
-Once a minute it also compares the tracker with the channels, queues and members that Asterisk lists. It
-continuously stores the open calls, and the time up to which the PBX has been observed. After a crash, the
+Once a minute it compares the tracker with the channels, queues and members that Asterisk lists. It also
+stores the open calls, and the time up to which the PBX has been observed. After a crash, the
 next daemon then knows from which time on the PBX was not observed, and which calls were open.
+
+An event about a channel or queue that the PBX has not announced is held back (`calls/announced.py`).
 
 A gap is a span in which the PBX was not observed. A gap after a lost link starts at the last received event
 or answer to a ping. Every gap ends with a complete snapshot, not with the login.
@@ -14,17 +16,20 @@ from dataclasses import replace
 from typing import Any
 
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from cc_bridge.ami.client import AmiTimeouts
 from cc_bridge.ami.endpoint import ami_endpoint
 from cc_bridge.ami.header_numbers import is_plausible
 from cc_bridge.ami.service import AmiService, ReconnectPolicy
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
+from cc_bridge.calls.announced import AnnouncedEvents
 from cc_bridge.calls.events import CallEvent
-from cc_bridge.calls.pbx_snapshot import PbxSnapshot, SnapshotItem, read_item
+from cc_bridge.calls.pbx_snapshot import PbxSnapshot, SeenChannel, SeenQueue, SnapshotItem, read_item
 from cc_bridge.config.observation import make_tracker
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
+from cc_bridge.errors import AmiLinkLost
 from cc_bridge.records import Gap, GapReason, ObservationWatermark, OpenStateRecord, Record
 
 __all__ = ["AmiListener"]
@@ -41,6 +46,10 @@ _USUAL_SECONDS = 0.3
 # An event whose instant differs from the PBX's clock by more than this many seconds is dated by its arrival.
 # The clock may be set by any amount: the next answer to a ping shows that.
 _PLAUSIBLE_SECONDS = 86_400.0
+# Seconds between two questions about channels and queues that the PBX has not announced.
+_ASK_SECONDS = 1.0
+# Seconds between two warnings about discarded events.
+_WARN_SECONDS = 60.0
 # The first and the longest pause, in seconds, between two gaps because of dropped messages.
 _DROP_PAUSE_SECONDS = 5.0
 _LONGEST_DROP_PAUSE_SECONDS = 600.0
@@ -76,6 +85,11 @@ class AmiListener(DaemonService):
         self._last_stamp = 0.0  # instant of the last event of this session
         self._dropped = 0  # number of messages that the link had dropped at the last tick
         self._drop_pause, self._next_drop_gap = _DROP_PAUSE_SECONDS, 0.0
+        self._announced = AnnouncedEvents(self.tracker.visits.queues)
+        self._clock = context.reactor
+        self._events_are_early = False  # the events are older than the snapshot that started the session
+        self._asking = False
+        self._next_question = self._next_warning = 0.0  # by the reactor's clock
         self._ticked_at = self._next_check = self._next_watermark = 0.0
         self._compared = False  # True once the restored state has been compared with a snapshot
         if observed_until is not None and not is_plausible(observed_until):
@@ -134,7 +148,13 @@ class AmiListener(DaemonService):
 
     def ami_up(self, items: Sequence[SnapshotItem | None], taken_at: float) -> None:
         """Apply the first snapshot after a login to the tracker, and end the open gap if there is one."""
-        self._record(self.tracker.resync(PbxSnapshot.of(items, taken_at)))
+        snapshot = PbxSnapshot.of(items, taken_at)
+        self._announced.announce(self.tracker.known_channels())  # their end may be among the early events
+        self._announced.snapshot(snapshot.channels, taken_at, lists_queues=bool(snapshot.queues))
+        # The link passes on the early events immediately after this method.
+        self._events_are_early = True
+        self._clock.callLater(0, self._early_events_passed)
+        self._record(self.tracker.resync(snapshot))
         self._compared = True
         self._last_event_at = self._ticked_at = taken_at
         self._last_stamp = 0.0
@@ -150,6 +170,11 @@ class AmiListener(DaemonService):
         typed = read(event, self.link.pbx_now)
         if typed is not None:
             typed = self._plausibly_dated(typed)
+            if self._events_are_early:
+                self._announced.announce_event(typed)
+            elif not self._announced.passes(typed):
+                self._ask()
+                return
             if not 0 <= typed.at - self._last_stamp <= _USUAL_SECONDS:
                 self.link.note_instant(typed.at, self._last_stamp)
             self._last_event_at = self._last_stamp = typed.at
@@ -163,7 +188,9 @@ class AmiListener(DaemonService):
         Some differences between the snapshot and the tracker's state must be confirmed by a second snapshot.
         In that case, the next snapshot is requested after 3 s instead of a minute.
         """
-        self._record(self.tracker.resync(PbxSnapshot.of(items, taken_at), fresh=False))
+        snapshot = PbxSnapshot.of(items, taken_at)
+        self._announced.snapshot(snapshot.channels, taken_at, lists_queues=bool(snapshot.queues))
+        self._record(self.tracker.resync(snapshot, fresh=False))
         self._end_gap(taken_at)
         self._snapshot_taken()
         self._next_check = taken_at + (
@@ -177,6 +204,8 @@ class AmiListener(DaemonService):
         """
         _log.warn("AMI link lost: {why}; calls are not observed until the link is up again", why=why)
         at = max(at, self._last_event_at)
+        self._announced.discard_held()
+        self._count_discarded()
         self._record(self.tracker.observation_lost(at))
         if self._gap is None:
             self._record_watermark(at)
@@ -197,6 +226,7 @@ class AmiListener(DaemonService):
         self._record(self.tracker.take_clock_steps())
         if self.link.counts.dropped > self._dropped:
             self._message_dropped(now)
+        self._ask()
         if now >= self._next_check:
             self._next_check = now + _CHECK_SECONDS
             self.link.check()
@@ -218,6 +248,59 @@ class AmiListener(DaemonService):
             self._next_watermark = now + _WATERMARK_SECONDS
             records.append(ObservationWatermark(self.tracker.pbx, self._known_until()))
         return records
+
+    # -- events about channels and queues that the PBX has not announced
+
+    def _early_events_passed(self) -> None:
+        self._events_are_early = False
+
+    def _ask(self) -> None:
+        """Ask Asterisk about the channels and queues of the events that are held back, if there are any.
+
+        A question is asked when the answer to the previous one has come, and at most once a second.
+        """
+        self._count_discarded()
+        now = self._clock.seconds()
+        if self._asking or now < self._next_question:
+            return
+        question = self._announced.question()
+        if question is not None:
+            self._asking, self._next_question = True, now + _ASK_SECONDS
+            self.link.ask(channels=question.channels, queues=question.queues).addCallbacks(
+                self._answered, self._not_answered
+            )
+
+    def _answered(self, items: Sequence[SnapshotItem | None]) -> None:
+        """Apply the held events that Asterisk's answer confirms."""
+        self._asking = False
+        channels = [item.uniqueid for item in items if isinstance(item, SeenChannel)]
+        queues = [item.name for item in items if isinstance(item, SeenQueue)]
+        for event in self._announced.answered(channels, queues):
+            self._record(self.tracker.apply_late(event))
+        self._count_discarded()
+
+    def _not_answered(self, failure: Failure) -> None:
+        """Log that Asterisk did not answer; the question is asked again at the next tick."""
+        self._asking = False
+        if not failure.check(AmiLinkLost):
+            _log.warn(
+                "Asterisk was asked about an unknown channel or queue, and gave no list: {error}",
+                error=failure.getErrorMessage(),
+            )
+
+    def _count_discarded(self) -> None:
+        """Count the discarded events, and log a warning about them at most once a minute."""
+        discarded = self._announced.discarded - self.link.counts.unconfirmed
+        if discarded > 0:
+            self.link.counts.unconfirmed += discarded
+            now = self._clock.seconds()
+            if now >= self._next_warning:
+                self._next_warning = now + _WARN_SECONDS
+                _log.warn(
+                    "AMI events about a channel or queue that Asterisk does not know were discarded"
+                    " ({n} since the start); a caller may have forged them",
+                    n=self._announced.discarded,
+                )
 
     # -- inside
 

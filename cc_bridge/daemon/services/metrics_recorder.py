@@ -41,7 +41,12 @@ class MetricsRecorder(DaemonService):
         config = context.config
         self.registry = CollectorRegistry()
         self.metrics = RecordMetrics(
-            self.registry, config.pbx.name, _thresholds(config), agents=config.metrics.agents
+            self.registry,
+            config.pbx.name,
+            _thresholds(config),
+            agents=config.metrics.agents,
+            max_queues=config.metrics.max_queues,
+            max_agents=config.metrics.max_agents,
         )
         self._surveys = surveys
         self._tracker = tracker

@@ -1,6 +1,7 @@
 """The AMI codec with whole, split and hostile input."""
 
 import random
+import time
 import tracemalloc
 
 import pytest
@@ -8,6 +9,7 @@ from asterisk.manager import Event, ManagerMsg
 from hypothesis import given, settings, strategies as st
 
 from cc_bridge.ami.codec import Codec, EventSpec, Message, encode
+from cc_bridge.ami.event_shape import is_cut
 from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.offline.replay import read_stream
 from support.recordings import all_recordings, recording
@@ -202,6 +204,175 @@ def test_an_event_that_a_caller_cut_in_two_is_dropped_with_the_next(forged, want
     assert "Pong" in [message.headers.get("Ping") for message in messages]
     assert codec.counts.malformed >= 1
     assert messages[-1]["Queue"] == "sales"
+
+
+def channel(number="0912", name="Ali", prefix=""):
+    """Return the headers by which Asterisk 16 to 23 describe a channel."""
+    values = (
+        ("Channel", "PJSIP/a-1"),
+        ("ChannelState", "6"),
+        ("ChannelStateDesc", "Up"),
+        ("CallerIDNum", number),
+        ("CallerIDName", name),
+        ("ConnectedLineNum", "<unknown>"),
+        ("ConnectedLineName", "<unknown>"),
+        ("Language", "en"),
+        ("AccountCode", ""),
+        ("Context", "in"),
+        ("Exten", "100"),
+        ("Priority", "1"),
+        ("Uniqueid", "1.1"),
+        ("Linkedid", "1.1"),
+    )
+    return "".join(f"{prefix}{key}: {value}\r\n" for key, value in values)
+
+
+def event(name, *headers, stamp="Timestamp: 1795000000.000001\r\n"):
+    return f"Event: {name}\r\nPrivilege: call,all\r\n{stamp}{''.join(headers)}\r\n".encode()
+
+
+QUEUED = "Queue: sales\r\nPosition: 1\r\nCount: 1\r\n"
+FORGED_JOIN = "\r\n\r\nEvent: QueueCallerJoin\r\nPrivilege: a\r\nQueue: it\r\nPosition: 1\r\nCallerIDNum: 9"
+WHOLE_JOIN = event("QueueCallerJoin", channel(), "Queue: it\r\nPosition: 1\r\nCount: 1\r\n").decode()
+REAL_JOIN = event("QueueCallerJoin", channel(), QUEUED)
+
+
+def queues(codec, stream, size=1_000_000):
+    """Return the queues of the messages, which come in pieces of `size` bytes."""
+    return [
+        message.headers.get("Queue") for message in in_cuts(codec, stream, range(size, len(stream), size))
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1_000_000])
+@pytest.mark.parametrize(
+    "number",
+    [
+        FORGED_JOIN,
+        FORGED_JOIN.replace("Privilege", "Timestamp: 1795000000.1\r\nPrivilege"),
+        f"\r\n\r\n{WHOLE_JOIN}X: ",
+        f"\r\n\r\nEvent: A\r\n\r\n{WHOLE_JOIN}X: ",
+        f"\r\n\r\n{WHOLE_JOIN}{WHOLE_JOIN}X: ",
+        f"9\r\nX: 1\r\n\r\n{WHOLE_JOIN}X: ",
+        f"9\r\nUniqueid: 1\r\nLinkedid: 1\r\n\r\n{WHOLE_JOIN}X: ",
+        f"\r\n\nEvent: A\r\n\n{WHOLE_JOIN}X: ",
+    ],
+    ids=["79 bytes", "stamped", "whole", "third", "two", "more headers", "false end", "line feeds"],
+)
+@pytest.mark.parametrize(
+    "name",
+    ["Newstate", "Newchannel", "DialState", "HangupRequest", "AgentCalled", "AttendedTransfer"],
+)
+def test_no_forged_event_follows_an_event_that_a_caller_cut(name, number, size):
+    both = {"DialState": "Dest", "AgentCalled": "Dest", "AttendedTransfer": "Transferee"}.get(name)
+    headers = (channel(), channel(number, prefix=both)) if both else (channel(number),)
+    codec = Codec(WANTED)
+    cut = event(name, "Result: Success\r\nOrigTransfererUniqueid: 1.1\r\n", *headers)
+    assert queues(codec, REAL_JOIN + cut + REAL_JOIN + REAL_JOIN, size) == ["sales"] * 3
+    assert codec.counts.malformed >= 2
+
+
+@pytest.mark.parametrize("size", [1, 1_000_000])
+def test_a_number_that_stands_twice_in_an_event_forges_nothing(size):
+    codec = Codec(WANTED)
+    cut = event("DialBegin", channel(FORGED_JOIN), channel(FORGED_JOIN, prefix="Dest"))
+    assert queues(codec, REAL_JOIN + cut + REAL_JOIN, size) == ["sales"] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "headers"),
+    [
+        ("CEL", "CallerIDnum: {}\r\nUniqueID: 1.1\r\nLinkedID: 1.1\r\n"),
+        ("Cdr", "Source: {}\r\nUniqueID: 1.1\r\n"),
+        ("InvalidAccountID", "AccountID: {}\r\nSessionID: 1\r\nRemoteAddress: 1\r\n"),
+    ],
+)
+def test_events_without_a_channel_are_cut_too(name, headers):
+    codec = Codec(WANTED)
+    cut = event(name, headers.format(f"\r\n\r\n{WHOLE_JOIN}X: "))
+    assert queues(codec, REAL_JOIN + cut + REAL_JOIN) == ["sales"] * 2
+    assert codec.counts.malformed == 3
+
+
+def test_unwanted_events_between_do_not_hide_a_cut_event():
+    codec = Codec(WANTED)
+    number = f"\r\n\r\n{event('DeviceStateChange').decode()}{WHOLE_JOIN}X: "
+    assert queues(codec, event("Newstate", channel(number)) + REAL_JOIN) == ["sales"]
+
+
+@pytest.mark.parametrize("privilege", ["Privilege: ", "Privilege:", "X: 1"])
+@pytest.mark.parametrize("wanted", [None, WANTED], ids=["whole", "cut"])
+def test_an_event_without_a_privilege_is_malformed(wanted, privilege):
+    codec = Codec(wanted)
+    assert codec.feed(REAL_JOIN.replace(b"Privilege: call,all", privilege.encode())) == []
+    assert codec.counts.malformed == 1
+    assert len(codec.feed(REAL_JOIN)) == 1
+
+
+@pytest.mark.parametrize("wanted", [None, WANTED], ids=["whole", "cut"])
+def test_once_events_have_a_timestamp_an_event_without_one_is_malformed(wanted):
+    codec = Codec(wanted)
+    unstamped = event("QueueCallerJoin", channel(), QUEUED, stamp="")
+    assert len(codec.feed(unstamped)) == 1
+    assert len(codec.feed(REAL_JOIN + unstamped)) == 1
+    assert codec.counts.malformed == 1
+    assert len(codec.feed(REAL_JOIN)) == 1
+    assert codec.feed(unstamped * 99) == []
+    assert len(codec.feed(unstamped * 2)) == 2  # timestampevents was switched off
+
+
+@pytest.mark.parametrize("wanted", [None, WANTED], ids=["whole", "cut"])
+@pytest.mark.parametrize("missing", ["Uniqueid: 1.1", "Linkedid: 1.1"])
+def test_a_channel_without_its_ids_is_malformed(wanted, missing):
+    codec = Codec(wanted)
+    stream = event("HangupRequest", channel().replace(f"\n{missing}\r\n", "\n"), "Cause: 16\r\n")
+    assert codec.feed(stream) == []
+    assert codec.counts.malformed == 1
+
+
+ENTRY = (
+    "Event: QueueEntry\r\nQueue: sales\r\nPosition: 1\r\nChannel: PJSIP/a-1\r\nUniqueid: 1.1\r\n"
+    "CallerIDNum: {}\r\nCallerIDName: x\r\nConnectedLineNum: x\r\nConnectedLineName: x\r\n"
+    "Wait: 1\r\nPriority: 0\r\nActionID: 5\r\n\r\n"
+)
+SHOWN = (
+    "Event: CoreShowChannel\r\nActionID: 5\r\n{}BridgeId: \r\nApplication: Queue\r\n"
+    "ApplicationData: it\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("cut", "whole"),
+    [
+        (
+            ENTRY.format(
+                "\r\n\r\nEvent: QueueEntry\r\nQueue: it\r\nPosition: 1\r\nUniqueid: 1\r\nCallerIDNum: 9"
+            ),
+            ENTRY.format("9"),
+        ),
+        (SHOWN.format(channel(FORGED_JOIN)), SHOWN.format(channel())),
+        (SHOWN.format(channel(f"\r\n\r\n{WHOLE_JOIN}X: ")), SHOWN.format(channel())),
+    ],
+    ids=["waiting caller", "channel", "channel and whole event"],
+)
+def test_a_caller_forges_no_item_of_a_list_and_no_event_after_one(cut, whole):
+    codec = Codec(WANTED)
+    stream = (whole + cut + whole + whole).encode() + REAL_JOIN
+    assert headers(codec.feed(stream)) == headers(Codec(WANTED).feed((whole * 3).encode() + REAL_JOIN))
+    assert codec.counts.malformed >= 2
+
+
+@pytest.mark.parametrize("path", all_recordings(), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_no_event_of_a_recording_is_cut(path):
+    events = b"".join(read_stream(path)).split(b"\r\n\r\n")
+    assert not [each for each in events if is_cut(each)]
+
+
+def test_a_value_with_many_names_of_headers_takes_no_long_time():
+    stream = event("Newexten", channel(), "AppData: ", "ChannelState: " * 15_000, "\r\n") + REAL_JOIN
+    begun = time.process_time()
+    assert queues(Codec(WANTED), stream) == ["sales"]
+    assert time.process_time() - begun < 1
 
 
 def test_oversized_messages_are_skipped_to_their_end():

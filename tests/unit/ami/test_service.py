@@ -12,7 +12,8 @@ from twisted.protocols.basic import LineReceiver
 from cc_bridge.ami.client import AmiTimeouts
 from cc_bridge.ami.service import AmiService, ReconnectPolicy
 from cc_bridge.calls.ami_events import WANTED
-from support.reactor_loop import until
+from cc_bridge.errors import AmiLinkLost
+from support.reactor_loop import result_of, until
 
 EVENT = b"Event: Hangup\r\nPrivilege: call,all\r\nUniqueid: %d.0\r\nLinkedid: 1.0\r\nCause: 16\r\n\r\n"
 
@@ -90,7 +91,7 @@ class Heard:
         self.story = []
 
     def ami_item(self, item, taken_at):
-        return item["Queue"]
+        return item.headers.get("Queue") or item["Uniqueid"]
 
     def ami_up(self, items, taken_at):
         self.story.append(("up", items))
@@ -168,6 +169,16 @@ def test_a_snapshot_that_the_listener_cannot_take_does_not_end_the_link(connect)
     assert service.up
     failures = [event["log_failure"].type for event in logged if "log_failure" in event]
     assert failures == [LookupError, LookupError]
+
+
+def test_questions_are_answered_while_the_link_is_up(connect):
+    service, _ = connect()
+    with pytest.raises(AmiLinkLost):
+        result_of(service.ask(channels=True, queues=None))
+    until(lambda: service.up)
+    assert result_of(service.ask(channels=True, queues=None)) == ["sales"]
+    assert result_of(service.ask(channels=False, queues=["it", "a\r\nAction: Originate"])) == ["sales"]
+    assert result_of(service.ask(channels=False, queues=[])) == []
 
 
 def test_refusals_and_drops_are_survived_and_explained(asterisk, connect):

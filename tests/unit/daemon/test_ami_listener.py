@@ -1,13 +1,15 @@
 """The AMI listener between a scripted link and a pipeline that keeps its records."""
 
 import pytest
+from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 
 from cc_bridge.ami.codec import Codec, MessageCounts
 from cc_bridge.calls.ami_events import WANTED
-from cc_bridge.calls.pbx_snapshot import SeenQueue
+from cc_bridge.calls.pbx_snapshot import SeenChannel, SeenQueue
 from cc_bridge.daemon.services.ami_listener import AmiListener
-from cc_bridge.records import Gap, GapReason, ObservationWatermark
+from cc_bridge.errors import AmiLinkLost, AmiTimeout
+from cc_bridge.records import Gap, GapReason, ObservationWatermark, QueueVisit
 from support.service_context import context
 
 T = 1_795_000_000.0
@@ -20,6 +22,7 @@ class Link:
         self.up, self.started_at, self.synced_until = False, 0.0, 0.0
         self.counts = MessageCounts()
         self.checks = 0
+        self.asked = []  # the questions about channels and queues
         self.pbx_now = clock.seconds
 
     def check(self):
@@ -30,6 +33,11 @@ class Link:
 
     def note_instant(self, at, earlier):
         pass
+
+    def ask(self, *, channels, queues):
+        self.asked.append((channels, queues))
+        self.answer = Deferred()
+        return self.answer
 
 
 class Pipeline:
@@ -104,6 +112,7 @@ def test_an_event_from_another_year_is_dated_by_its_arrival():
     story = Story().up().seconds(10)
     noted = []
     story.link.note_instant = lambda at, earlier: noted.append((at - T, earlier - T))
+    story.listener._announced.announce(["pbx-1.2"])
     for stamp in (T + 10 * 365 * 86_400, T - 10 * 365 * 86_400, T + 10):
         story.event("Hold", stamp, Uniqueid="pbx-1.2")
     assert all(abs(at - 10) < 1 for at, _ in noted)
@@ -159,3 +168,119 @@ def test_a_step_of_the_clock_does_not_stop_the_checks():
     story.seconds(125)
     assert story.link.checks == before + 2
     assert [gap.reason for gap in story.pipeline.of(Gap)] == [GapReason.CLOCK_STEP]
+
+
+CHANNEL = "Uniqueid: {0}\r\nLinkedid: {0}\r\nCallerIDNum: 9\r\nCallerIDName: x\r\nContext: in\r\nExten: 1\r\n"
+
+
+class Calls(Story):
+    """A story with AMI events."""
+
+    def __init__(self):
+        super().__init__()
+        self.codec = Codec(WANTED)
+        self.step = 0.01  # seconds between two events
+
+    def event(self, name, channel, more=""):
+        if self.step:
+            self.clock.advance(self.step)
+        stamp = f"Event: {name}\r\nPrivilege: call,all\r\nTimestamp: {self.clock.seconds():.6f}\r\n"
+        for message in self.codec.feed(f"{stamp}{CHANNEL.format(channel)}{more}\r\n".encode()):
+            self.listener.ami_event(message)
+        return self
+
+    def join(self, channel, queue="sales"):
+        return self.event("QueueCallerJoin", channel, f"Queue: {queue}\r\nPosition: 1\r\n")
+
+    def waiting(self):
+        return [(visit.uniqueid, visit.queue) for visit in self.listener.tracker.waiting()]
+
+
+def seen(channel):
+    return SeenChannel(channel, channel, "PJSIP/a-1", "en", "", "Queue", "sales")
+
+
+def test_a_call_that_is_announced_in_order_is_asked_about_nothing():
+    story = Calls().up().seconds(1).event("Newchannel", "1.1").join("1.1")
+    assert story.waiting() == [("1.1", "sales")]
+    assert story.link.asked == []
+
+
+def test_asterisk_is_asked_at_once_about_an_unknown_channel():
+    story = Calls().up().seconds(1).join("1.1")
+    assert story.waiting() == []
+    assert story.link.asked == [(True, frozenset())]
+    story.link.answer.callback([seen("1.1")])
+    assert story.waiting() == [("1.1", "sales")]
+    (visit,) = story.listener.tracker.waiting()
+    assert visit.entered_at == pytest.approx(T + 1.01)
+    assert story.link.counts.unconfirmed == 0
+
+
+def test_what_asterisk_does_not_confirm_opens_nothing_and_is_counted(logged):
+    story = Calls().up().seconds(1).event("Newchannel", "1.1").join("1.1", "it").join("2.2")
+    story.link.answer.callback([SeenQueue("sales")])
+    story.seconds(1)
+    story.link.answer.callback([seen("1.1")])
+    assert story.waiting() == []
+    assert story.link.counts.unconfirmed == 2
+    assert "it" not in story.listener.tracker.queues
+    assert ["discarded" in each["log_format"] for each in logged if "log_format" in each].count(True) == 1
+
+
+def test_four_hundred_forged_queues_are_few_questions_and_no_queue():
+    story = Calls().up().seconds(1).event("Newchannel", "1.1")
+    for number in range(400):
+        story.join("1.1", f"forged{number}")
+    story.link.answer.callback([])
+    story.seconds(1)
+    story.link.answer.callback([])
+    assert len(story.link.asked) == 2
+    assert story.listener.tracker.queues == {"sales"}
+    assert story.link.counts.unconfirmed == 400
+
+
+def test_a_forged_event_holds_up_its_victim_only_until_the_answer():
+    story = Calls().up().seconds(1).event("Newchannel", "1.1").join("1.1")
+    story.join("1.1", "it").event("QueueCallerLeave", "1.1", "Queue: sales\r\n").event(
+        "Hangup", "1.1", "Cause: 16\r\n"
+    )
+    assert story.waiting() == [("1.1", "sales")]
+    story.link.answer.callback([])
+    assert story.waiting() == []
+    story.seconds(5)
+    assert [visit.queue for visit in story.pipeline.of(QueueVisit)] == ["sales"]
+
+
+def test_a_question_that_fails_is_asked_again():
+    story = Calls().up().seconds(1).join("1.1")
+    story.link.answer.errback(AmiTimeout("no answer"))
+    story.seconds(2)
+    assert len(story.link.asked) == 2
+    story.link.answer.callback([seen("1.1")])
+    assert story.waiting() == [("1.1", "sales")]
+
+
+def test_a_lost_link_discards_what_is_not_confirmed():
+    story = Calls().up().seconds(1).join("1.1")
+    story.link.answer.errback(AmiLinkLost("cut"))
+    story.link.up = False
+    story.listener.ami_down("cut", story.clock.seconds())
+    assert story.link.counts.unconfirmed == 1
+    assert story.waiting() == []
+
+
+def test_events_that_came_before_the_snapshot_need_no_announcement():
+    story = Calls()
+    story.step = 0  # the link passes them on immediately after the snapshot
+    story.up().join("1.1").event("Hangup", "1.1", "Cause: 16\r\n")
+    assert story.link.asked == []
+    story.seconds(1).join("2.2")
+    assert story.link.asked == [(True, frozenset())]
+
+
+def test_an_event_that_waited_shows_no_step_of_the_clock():
+    story = Calls().up().seconds(1).join("1.1").seconds(5).event("Newchannel", "2.2").join("2.2")
+    story.link.answer.callback([seen("1.1")])
+    assert sorted(story.waiting()) == [("1.1", "sales"), ("2.2", "sales")]
+    assert story.gaps() == []

@@ -1,0 +1,136 @@
+"""The shape of AMI events as bytes: it shows whether an event was cut by an empty line in a caller's value.
+
+Asterisk sends some values of callers raw. A caller's number that contains an empty line ends the event in
+which it stands, and the text after the empty line looks like another event. The first event is then cut: it
+lacks the headers that Asterisk always writes after the number. Asterisk describes each channel by the same
+headers in the same order, with a prefix such as `Dest` for a second channel.
+
+The functions take the bytes between two empty lines.
+"""
+
+from collections.abc import Iterable, Sequence
+
+__all__ = ["are_surely_whole", "has_header_in_channel", "is_cut", "missing_ends"]
+
+# The headers of a channel in their order, as in Asterisk's manager_channels.c from 16 to 23. Channel and
+# ChannelState are before them.
+_CHANNEL = (
+    b"ChannelStateDesc: ",
+    b"CallerIDNum: ",
+    b"CallerIDName: ",
+    b"ConnectedLineNum: ",
+    b"ConnectedLineName: ",
+    b"Language: ",
+    b"AccountCode: ",
+    b"Context: ",
+    b"Exten: ",
+    b"Priority: ",
+    b"Uniqueid: ",
+    b"Linkedid: ",
+)
+_FIRST = _CHANNEL[0]
+_OF_CHANNEL = tuple(name.decode().removesuffix(": ") for name in _CHANNEL)
+_LONGEST_PREFIX = 32
+_FAR = 180  # bytes
+_CDR = b"Event: Cdr\r"
+
+# For events without these headers: a text before the values of callers, and a header that Asterisk writes
+# after them. The first entry is for a program that imitates Asterisk with only some headers of a channel.
+_OTHERS = (
+    (b"CallerIDNum: ", b"Linkedid: "),
+    (b"Event: CEL\r", b"\nLinkedID: "),
+    (_CDR, b"\nUniqueID: "),
+    (b"\nAccountID: ", b"\nRemoteAddress: "),  # security events
+)
+# Ends of what a cut event lacks, besides Linkedid. An item of QueueStatus ends with the id of the action.
+_OTHER_ENDS = (b"\nLinkedID: ", b"\nUniqueID: ", b"\nRemoteAddress: ", b"\nActionID: ")
+# An event with the first header of such an entry, but without the second one.
+_EXEMPT = b"Event: OriginateResponse\r"
+
+
+def are_surely_whole(blocks: Sequence[bytes], start: int, end: int) -> bool:
+    """Return whether the last event with values of callers in `blocks[start:end]` is surely not cut.
+
+    This takes less time than `is_cut`, and most events pass. Asterisk limits a caller's number to 79 bytes.
+    So a caller cannot forge the last header of a channel that far behind the number.
+    """
+    for index in range(end - 1, start - 1, -1):
+        event = blocks[index]
+        if event.rfind(b"Linkedid: ") - event.rfind(b"CallerIDNum: ") >= _FAR:
+            return True
+        if b"ID" in event or event.startswith(_CDR):  # as in `is_cut`
+            return False
+    return True
+
+
+def has_header_in_channel(event: bytes, names: Iterable[str]) -> bool:
+    """Return whether one of the headers `names` is in the middle of the headers of a channel.
+
+    Asterisk writes none there, but a line break in a caller's number can forge one. Headers of channels are
+    ignored in `names`.
+    """
+    start = event.find(_FIRST)
+    if start < 0:
+        return False
+    others = [f"\n{name}: ".encode() for name in names if not name.endswith(_OF_CHANNEL)]
+    while start >= 0:
+        end = event.find(_CHANNEL[-1], start)
+        if any(event.find(name, start, end) >= 0 for name in others):
+            return True
+        start = event.find(_FIRST, end) if end >= 0 else -1
+    return False
+
+
+def is_cut(event: bytes) -> bool | None:
+    """Return whether an event lacks headers that Asterisk always writes after the values of a caller.
+
+    The result is None if the event has no values of callers.
+    """
+    # Most names of headers with such values contain "ID".
+    if b"ID" not in event and not event.startswith(_CDR):
+        return None
+    start, prefix = _last_channel(event)
+    if start < 0:
+        return _is_cut_without_channel(event)
+    # The headers need not be adjacent: a later version of Asterisk may add one between them.
+    return not _has_in_order(event, start, prefix)
+
+
+def missing_ends(block: bytes) -> int:
+    """Return the number of channels that start in a block of bytes, minus the number that end in it.
+
+    The number is positive for a cut event, and negative for the rest of it.
+    """
+    ends = block.count(b"Linkedid: ") + sum(last in block for last in _OTHER_ENDS)
+    return block.count(b"Channel: ") - ends
+
+
+def _is_cut_without_channel(event: bytes) -> bool | None:
+    """Return the result of `is_cut` for an event without the standard headers of a channel."""
+    for first, last in _OTHERS:
+        if first in event:
+            return last not in event and not event.startswith(_EXEMPT)
+    return None
+
+
+def _last_channel(event: bytes) -> tuple[int, bytes]:
+    """Return the position of the last ChannelStateDesc in an event, and the prefix of its name.
+
+    The position is -1 if the event has no such header.
+    """
+    start = event.rfind(_FIRST)
+    while start >= 0:
+        _, newline, prefix = event[max(0, start - _LONGEST_PREFIX) : start].rpartition(b"\n")
+        if newline and (not prefix or prefix.isalpha()):
+            return start, prefix
+        start = event.rfind(_FIRST, 0, start)  # this one is a part of a value
+    return -1, b""
+
+
+def _has_in_order(event: bytes, at: int, prefix: bytes) -> bool:
+    """Return whether all headers of a channel follow the position `at` of an event, in their order."""
+    for name in _CHANNEL[1:]:
+        at = event.find(b"\r\n" + prefix + name, at)
+        if at < 0:
+            return False
+    return True

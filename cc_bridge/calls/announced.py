@@ -1,0 +1,208 @@
+"""The channels and queues that the PBX has announced, and the events about others, which are held back.
+
+A caller can forge events, because AMI sends some of a caller's values raw. Asterisk announces each channel by
+Newchannel before any other event about it, and QueueStatus lists each queue. An event about another channel
+or queue is therefore suspect. It is held back until Asterisk has been asked, and is discarded and counted if
+Asterisk does not confirm it. Later events about the same channel are held back too, to keep their order.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
+
+from cc_bridge.calls import events as ev
+from cc_bridge.queue_names import QueueNames, queue_key
+
+__all__ = ["AnnouncedEvents", "PbxQuestion"]
+
+# After this many seconds without an event, an ended channel is forgotten.
+_KEEP_SECONDS = 60.0
+# The largest number of events that are held back. Further suspect events are discarded.
+_MAX_HELD = 1000
+# If more queues than this are in question, all queues are asked for.
+_MAX_QUEUES = 8
+
+
+class _Subject(NamedTuple):
+    """The positions of an event's fields: its channels, whose value may be empty, and its queue."""
+
+    channel: int | None = None
+    other: int | None = None
+    queue: int | None = None
+
+
+_SUBJECTS: dict[type[Any], _Subject] = {
+    ev.ChannelStarted: _Subject(),
+    ev.ChannelEnded: _Subject(1),
+    ev.HangupRequested: _Subject(1),
+    ev.QueueRun: _Subject(1, None, 3),
+    ev.Joined: _Subject(1, None, 3),
+    ev.Left: _Subject(1, None, 2),
+    ev.GaveUp: _Subject(1, None, 3),
+    ev.Called: _Subject(1, 6, 3),
+    ev.Connected: _Subject(1, 6, 3),
+    ev.Dumped: _Subject(1, 2),
+    ev.DialStarted: _Subject(1, 6),
+    ev.DialEnded: _Subject(1, 3),
+    ev.PickedUp: _Subject(1, 3),
+    ev.BridgeEntered: _Subject(2),
+    ev.BridgeLeft: _Subject(2),
+    ev.LocalJoined: _Subject(1, 2),
+    ev.Held: _Subject(1),
+    ev.Unheld: _Subject(1),
+    ev.BlindTransferred: _Subject(1),
+    ev.AttendedTransferred: _Subject(3, 4),
+    ev.StatusSet: _Subject(1),  # the dialplan may name anything as the queue
+    ev.MemberSeen: _Subject(None, None, 1),
+    ev.MemberGone: _Subject(None, None, 1),
+}
+
+
+class PbxQuestion(NamedTuple):
+    """A question to Asterisk: whether to list the channels, and the names of the queues to list.
+
+    `queues` is None if all queues are to be listed.
+    """
+
+    channels: bool
+    queues: frozenset[str] | None
+
+
+class AnnouncedEvents:
+    """The events of one AMI session that can be applied, and those that are held back.
+
+    discarded: the number of events that Asterisk did not confirm
+    """
+
+    def __init__(self, queues: QueueNames) -> None:
+        """Create the object; `queues` has the names of all queues that are known at any time."""
+        self.discarded = 0
+        self._queues = queues
+        self._lists_queues = True
+        self._spelled: set[str] = set()  # names found in `queues`
+        self._recent: set[str] = set()  # channels announced since the last change of generation
+        self._earlier: set[str] = set()  # channels announced in the generation before
+        self._changed_at = 0.0
+        self._held: list[ev.CallEvent] = []
+        self._asked = 0  # number of held events that the present question is about
+        self._blocked: set[str] = set()  # channels of held events
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def announce(self, channels: Iterable[str]) -> None:
+        """Add channels that exist on the PBX."""
+        self._recent.update(channels)
+
+    def announce_event(self, event: ev.CallEvent) -> None:
+        """Add the channels of an event that is older than the snapshot, and cannot be checked by it."""
+        self._recent.update(_channels(event))
+        if type(event) is ev.ChannelStarted:
+            self._recent.add(event.uniqueid)
+
+    def snapshot(self, channels: Iterable[str], at: float, *, lists_queues: bool) -> None:
+        """Add the channels of a snapshot taken at the instant `at`; forget channels that ended long ago.
+
+        `lists_queues` is true if the snapshot has any queue. A PBX that lists none cannot confirm one, and no
+        queue is then suspect.
+        """
+        self._lists_queues = lists_queues
+        self._recent.update(channels)
+        if abs(at - self._changed_at) >= _KEEP_SECONDS:
+            self._changed_at = at
+            self._earlier, self._recent = self._recent, set(channels)
+
+    def passes(self, event: ev.CallEvent) -> bool:
+        """Return whether an event can be applied now; if not, hold it back or discard it."""
+        kind = type(event)
+        if kind is ev.ChannelStarted:
+            self._recent.add(event[1])  # type: ignore[arg-type]  # the uniqueid
+            return True
+        channel, other, queue = _SUBJECTS[kind]
+        if (
+            not self._held
+            and (channel is None or event[channel] in self._recent or self._is_known(event[channel]))
+            and (other is None or event[other] in self._recent or self._is_known(event[other]))
+            and (queue is None or event[queue] in self._spelled or self._is_queue(event[queue]))
+        ):
+            return True
+        return self._passes_held(event)
+
+    def question(self) -> PbxQuestion | None:
+        """Return what to ask Asterisk about the events held back so far; None if there are none.
+
+        `answered` must be called with the answer, before this method is called again.
+        """
+        self._asked = len(self._held)
+        if not self._held:
+            return None
+        queues = {q for event in self._held if (q := _queue(event)) is not None and not self._is_queue(q)}
+        channels = any(not self._are_known(event) for event in self._held)
+        return PbxQuestion(channels, frozenset(queues) if len(queues) <= _MAX_QUEUES else None)
+
+    def answered(self, channels: Iterable[str], queues: Iterable[str]) -> list[ev.CallEvent]:
+        """Return the held events to apply, in order; discard those that Asterisk does not confirm.
+
+        `channels` and `queues` are what Asterisk listed. Events that were held back after the question stay
+        held if their channel or queue is still unknown.
+        """
+        self._recent.update(channels)
+        known = {queue_key(queue) for queue in queues}
+        self._spelled.update(
+            queue for event in self._held if (queue := _queue(event)) and queue_key(queue) in known
+        )
+        asked, later = self._held[: self._asked], self._held[self._asked :]
+        self._held, self._asked, self._blocked = [], 0, set()
+        passed = [event for event in asked if self._is_announced(event)]
+        self.discarded += len(asked) - len(passed)
+        passed += [event for event in later if self._passes_held(event)]
+        return passed
+
+    def discard_held(self) -> None:
+        """Discard all held events, because Asterisk can no longer be asked about them."""
+        self.discarded += len(self._held)
+        self._held, self._asked, self._blocked = [], 0, set()
+
+    # -- inside
+
+    def _passes_held(self, event: ev.CallEvent) -> bool:
+        """Return whether an event can be applied although others are held back; if not, hold it back."""
+        channels = _channels(event)
+        if self._is_announced(event) and self._blocked.isdisjoint(channels):
+            return True
+        if len(self._held) < _MAX_HELD:
+            self._held.append(event)
+            self._blocked.update(channels)
+        else:
+            self.discarded += 1
+        return False
+
+    def _is_announced(self, event: ev.CallEvent) -> bool:
+        """Return whether the channels and the queue of an event are known."""
+        queue = _queue(event)
+        return self._are_known(event) and (queue is None or self._is_queue(queue))
+
+    def _are_known(self, event: ev.CallEvent) -> bool:
+        return all(map(self._is_known, _channels(event)))
+
+    def _is_known(self, channel: Any) -> bool:
+        return not channel or channel in self._recent or channel in self._earlier
+
+    def _is_queue(self, queue: Any) -> bool:
+        if queue in self._spelled or not self._lists_queues:
+            return True
+        if queue in self._queues:
+            self._spelled.add(queue)
+            return True
+        return False
+
+
+def _channels(event: ev.CallEvent) -> Collection[str]:
+    """Return the channels that an event is about."""
+    channel, other, _ = _SUBJECTS[type(event)]
+    return [str(event[at]) for at in (channel, other) if at is not None and event[at]]
+
+
+def _queue(event: ev.CallEvent) -> str | None:
+    """Return the queue that an event is about, or None."""
+    at = _SUBJECTS[type(event)].queue
+    return None if at is None else str(event[at])
