@@ -163,7 +163,7 @@ def _note(config: "Config", rows: dict[str, int], recordings: int, not_here: int
 
     from sqlalchemy import make_url
 
-    from cc_bridge.storage.private_files import open_private
+    from cc_bridge.storage.files.private_files import open_private
 
     file = (
         config.storage.journal_file

@@ -20,21 +20,21 @@ from twisted.logger import Logger
 
 from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge
-from cc_bridge.daemon.open_files import raise_limit
-from cc_bridge.daemon.periodic_task import PeriodicTask
-from cc_bridge.daemon.port_holder import port_holder
-from cc_bridge.daemon.sd_notify import SdNotify
-from cc_bridge.daemon.shutdown_deadline import SHUTDOWN_MARGIN_SECONDS, ShutdownDeadline
+from cc_bridge.daemon.process.open_files import raise_limit
+from cc_bridge.daemon.process.periodic_task import PeriodicTask
+from cc_bridge.daemon.process.port_holder import port_holder
+from cc_bridge.daemon.process.sd_notify import SdNotify
+from cc_bridge.daemon.process.shutdown_deadline import SHUTDOWN_MARGIN_SECONDS, ShutdownDeadline
 from cc_bridge.errors import CcBridgeError, ConfigError
 from cc_bridge.logs import set_level, start_logging
 from cc_bridge.records import OpenStateRecord
 from cc_bridge.storage.engine import make_engine
+from cc_bridge.storage.files.unreadable_file import open_or_set_aside
+from cc_bridge.storage.files.write_access import require_write_access
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.pipeline.journal_import import pending_in
 from cc_bridge.storage.queries.open_state import observed_until, open_records
-from cc_bridge.storage.unreadable_file import open_or_set_aside
-from cc_bridge.storage.write_access import require_write_access
 
 __all__ = ["run", "start"]
 

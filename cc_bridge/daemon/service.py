@@ -18,7 +18,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from cc_bridge.config import Config
-from cc_bridge.daemon.periodic_task import PeriodicTask
+from cc_bridge.daemon.process.periodic_task import PeriodicTask
 from cc_bridge.queue_names import QueueMap, QueueNames
 from cc_bridge.storage.database import Database
 

@@ -15,7 +15,7 @@ from secrets import token_hex
 
 from cc_bridge.agi.doctor_script import VARIABLE, pbx_in
 from cc_bridge.config import Config
-from cc_bridge.daemon.port_holder import FREEPBX_PORT, PortHolder, port_holder
+from cc_bridge.daemon.process.port_holder import FREEPBX_PORT, PortHolder, port_holder
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.errors import ConfigError
 from cc_bridge.web.auth import is_loopback

@@ -11,7 +11,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from cc_bridge.daemon.port_holder import port_holder
+from cc_bridge.daemon.process.port_holder import port_holder
 from cc_bridge.doctor.posix_acl import acl_of
 
 __all__ = ["AsteriskUser", "asterisk_user"]

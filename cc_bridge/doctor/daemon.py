@@ -13,7 +13,7 @@ from http.client import HTTPConnection, HTTPException
 from prometheus_client.parser import text_string_to_metric_families
 
 from cc_bridge.config import Config, HttpConfig
-from cc_bridge.daemon.port_holder import FREEPBX_PORT, is_listening, port_holder
+from cc_bridge.daemon.process.port_holder import FREEPBX_PORT, is_listening, port_holder
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.setup.pbx_kind import PbxKind, pbx_kind
 from cc_bridge.web.auth import is_loopback

@@ -17,8 +17,8 @@ from cc_bridge.config import StorageConfig
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, warn
 from cc_bridge.errors import StorageError
 from cc_bridge.storage.engine import make_engine, shown_url
+from cc_bridge.storage.files.write_access import try_write
 from cc_bridge.storage.migrate import current, newest
-from cc_bridge.storage.write_access import try_write
 
 __all__ = ["check"]
 

@@ -17,7 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from cc_bridge.errors import StorageError, how_to_install
 from cc_bridge.safe_text.redaction import redacted_url
-from cc_bridge.storage.private_files import create_private
+from cc_bridge.storage.files.private_files import create_private
 
 __all__ = ["check_header", "identity", "make_engine", "shown_url"]
 

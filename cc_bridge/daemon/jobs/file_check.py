@@ -13,8 +13,8 @@ from twisted.logger import Logger
 
 from cc_bridge.daemon.jobs.periodic import PeriodicJob
 from cc_bridge.daemon.service import Context
+from cc_bridge.storage.files.unreadable_file import is_unreadable, set_aside_files
 from cc_bridge.storage.pipeline.outbox import local_file
-from cc_bridge.storage.unreadable_file import is_unreadable, set_aside_files
 
 __all__ = ["FileCheckJob"]
 

@@ -11,7 +11,7 @@ from cc_bridge.agi.channel import AgiChannel
 from cc_bridge.agi.request import Request
 from cc_bridge.agi.server import BACKLOG, AgiLimits, FastAgiFactory
 from cc_bridge.config import Config
-from cc_bridge.daemon.open_files import shares
+from cc_bridge.daemon.process.open_files import shares
 from cc_bridge.daemon.service import Context
 from cc_bridge.daemon.services.listening_service import ListeningService
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from cc_bridge.agi.server import FastAgiFactory
 from cc_bridge.ami.service import AmiService
-from cc_bridge.daemon.periodic_task import PeriodicTask
+from cc_bridge.daemon.process.periodic_task import PeriodicTask
 from cc_bridge.daemon.services.lost_records import LostRecords
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 

@@ -6,7 +6,7 @@ The section `[http]` of the configuration has the server's address and limits.
 from twisted.web.resource import Resource
 
 from cc_bridge.config import Config
-from cc_bridge.daemon.open_files import shares
+from cc_bridge.daemon.process.open_files import shares
 from cc_bridge.daemon.service import Context
 from cc_bridge.daemon.services.health import Health
 from cc_bridge.daemon.services.listening_service import ListeningService

@@ -19,9 +19,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from cc_bridge.config import StorageConfig
+from cc_bridge.daemon.process.shutdown_deadline import SHUTDOWN_MARGIN_SECONDS
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.webhook_publisher import WebhookPublisher
-from cc_bridge.daemon.shutdown_deadline import SHUTDOWN_MARGIN_SECONDS
 from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
 from cc_bridge.records import (
     Answer,
@@ -32,6 +32,7 @@ from cc_bridge.records import (
     SurveyAttempt,
     SurveyDecision,
 )
+from cc_bridge.storage.files.unreadable_file import open_or_set_aside, set_aside
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.forwarder import Forwarder
 from cc_bridge.storage.pipeline.journal import Journal
@@ -39,7 +40,6 @@ from cc_bridge.storage.pipeline.outbox import local_file, open_with_outbox
 from cc_bridge.storage.pipeline.sql_sink import SqlSink
 from cc_bridge.storage.pipeline.writer import Writer, no_extra_rows
 from cc_bridge.storage.queries.follow_up_sweep import FollowUpChange
-from cc_bridge.storage.unreadable_file import open_or_set_aside, set_aside
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall

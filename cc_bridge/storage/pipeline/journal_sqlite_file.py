@@ -17,9 +17,9 @@ from twisted.logger import Logger
 
 from cc_bridge.errors import StorageError
 from cc_bridge.storage.engine import check_header, identity
+from cc_bridge.storage.files.private_files import create_private, open_private
+from cc_bridge.storage.files.unreadable_file import is_unreadable, set_aside
 from cc_bridge.storage.pipeline.journal_schema import prepare
-from cc_bridge.storage.private_files import create_private, open_private
-from cc_bridge.storage.unreadable_file import is_unreadable, set_aside
 
 __all__ = ["JournalSqliteFile"]
 

@@ -15,10 +15,10 @@ from sqlalchemy import Engine, Table, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from twisted.logger import Logger
 
+from cc_bridge.storage.files.unreadable_file import is_unreadable
 from cc_bridge.storage.pipeline import checkpoints
 from cc_bridge.storage.pipeline.duplicate_writer import DuplicateWriterCheck
 from cc_bridge.storage.schema.upsert import upsert
-from cc_bridge.storage.unreadable_file import is_unreadable
 
 __all__ = ["RecordRejected", "Sink", "SqlSink", "TableRow", "loggable_key_columns", "write_bisecting"]
 

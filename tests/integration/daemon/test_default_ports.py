@@ -19,7 +19,7 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 import pytest
 
 from cc_bridge.config import Config
-from cc_bridge.daemon.port_holder import PortHolder
+from cc_bridge.daemon.process.port_holder import PortHolder
 from cc_bridge.doctor import daemon as doctor
 from cc_bridge.doctor.check_result import CheckStatus
 from cc_bridge.setup.pbx_kind import PbxKind

@@ -12,7 +12,7 @@ from twisted.internet.threads import deferToThread
 from cc_bridge.agi.doctor_script import DoctorScript
 from cc_bridge.agi.server import AgiLimits, FastAgiFactory
 from cc_bridge.config import Config
-from cc_bridge.daemon.port_holder import PortHolder
+from cc_bridge.daemon.process.port_holder import PortHolder
 from cc_bridge.doctor import agi_server
 from cc_bridge.doctor.check_result import CheckStatus
 from support.reactor_loop import result_of

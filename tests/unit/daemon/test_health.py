@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from cc_bridge.agi.server import AgiLimits, FastAgiFactory
-from cc_bridge.daemon.periodic_task import PeriodicTask
+from cc_bridge.daemon.process.periodic_task import PeriodicTask
 from cc_bridge.daemon.services.health import Health
 
 LOSSES = SimpleNamespace(fault="")

@@ -16,13 +16,13 @@ from twisted.logger import capturedLogs, formatEvent
 
 from cc_bridge.errors import StorageError
 from cc_bridge.records import ObservationWatermark, OpenStateRecord
+from cc_bridge.storage.files.unreadable_file import set_aside_files
 from cc_bridge.storage.migrate import newest
 from cc_bridge.storage.pipeline import journal_sqlite_file as module
 from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.pipeline.sql_sink import RecordRejected
 from cc_bridge.storage.pipeline.writer import Writer
 from cc_bridge.storage.schema.tables import queue_visits, row_of
-from cc_bridge.storage.unreadable_file import set_aside_files
 from support.paths import ROOT, SUPPORT, TESTS
 from support.records import FakeReactor, Fired, T, answer, visit
 

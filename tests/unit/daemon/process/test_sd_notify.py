@@ -15,7 +15,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import globalLogPublisher
 
 from cc_bridge.daemon import main
-from cc_bridge.daemon.sd_notify import SdNotify
+from cc_bridge.daemon.process.sd_notify import SdNotify
 from pbx.asterisk import free_port
 
 DEADLINE = 60.0

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from cc_bridge.daemon.port_holder import PortHolder, is_listening, port_holder
+from cc_bridge.daemon.process.port_holder import PortHolder, is_listening, port_holder
 
 ROW = "   0: 0100007F:{port:04X} 00000000:0000 {state} 0:0 00:00000000 00000000  {user} 0 {inode} 1\n"
 NODE = "node /var/www/html/admin/modules/core/node/fastagi-server.js"

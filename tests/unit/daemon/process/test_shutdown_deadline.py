@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from cc_bridge.daemon import shutdown_deadline as module
-from cc_bridge.daemon.shutdown_deadline import ShutdownDeadline
+from cc_bridge.daemon.process import shutdown_deadline as module
+from cc_bridge.daemon.process.shutdown_deadline import ShutdownDeadline
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from cc_bridge.doctor.check_result import CheckStatus
 from cc_bridge.errors import StorageError
 from cc_bridge.records import ObservationWatermark
 from cc_bridge.storage.engine import make_engine
+from cc_bridge.storage.files.private_files import create_private, open_private
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.journal import Journal
-from cc_bridge.storage.private_files import create_private, open_private
 from cc_bridge.storage.schema.tables import observation_watermarks, row_of
 
 NOBODY = 65534

@@ -8,10 +8,15 @@ import pytest
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from cc_bridge.errors import StorageError
+from cc_bridge.storage.files.unreadable_file import (
+    is_unreadable,
+    open_or_set_aside,
+    set_aside,
+    set_aside_files,
+)
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.sql_sink import SqlSink
 from cc_bridge.storage.schema.tables import row_of
-from cc_bridge.storage.unreadable_file import is_unreadable, open_or_set_aside, set_aside, set_aside_files
 from support.records import visit
 
 NOISE = random.Random(5).randbytes(64 * 1024)

@@ -6,8 +6,8 @@ import pytest
 from twisted.logger import formatEvent
 
 from cc_bridge.config import Config
-from cc_bridge.daemon import open_files
-from cc_bridge.daemon.open_files import ConnectionShares, raise_limit, shares
+from cc_bridge.daemon.process import open_files
+from cc_bridge.daemon.process.open_files import ConnectionShares, raise_limit, shares
 
 
 @pytest.mark.parametrize(

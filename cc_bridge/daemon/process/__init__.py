@@ -1,0 +1,1 @@
+"""The daemon as a process: its open files, its end, its periodic tasks, and what systemd hears of it."""
