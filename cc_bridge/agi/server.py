@@ -7,8 +7,8 @@ When a call exceeds its time limit or the daemon stops, its AGI connection is cl
 command and all further ones then raise AGIHangup, and the handler can still store its progress. The handler
 is cancelled only if it does not finish within LAST_WORDS_SECONDS.
 
-A connection without a header is no caller yet. These pending connections have a limit of their own, above
-which the oldest one is closed. So peers that send no header keep no caller away.
+A connection is pending until its header has arrived. Pending connections have a limit of their own, above
+which the oldest one is closed. So programs that send no header cannot take the places of callers.
 """
 
 import hmac
@@ -52,12 +52,12 @@ LAST_WORDS_SECONDS = 15.0  # from the close of the connection to the cancellatio
 
 @dataclass(frozen=True, slots=True)
 class AgiLimits:
-    """The limits of the FastAGI server. A survey takes 20 to 40 s; a request header has 25 lines and 1 KB.
+    """The limits of the FastAGI server. A survey takes 20 to 40 s; a header has 25 lines and 1 KB.
 
-    callers: largest number of simultaneous calls
+    callers: largest number of calls whose script runs at the same time
     pending: largest number of connections whose header has not arrived yet
-    call_seconds: longest duration of a call in a script
-    secret: the secret that each request must have; empty: none
+    call_seconds: longest time in seconds that a script may take for one call
+    secret: the secret that each request must contain; empty: no secret is required
     """
 
     callers: int = 100
@@ -102,7 +102,7 @@ class FastAgiFactory(Factory):
 
     @property
     def in_progress(self) -> int:
-        """The number of callers in progress."""
+        """The number of calls whose script is running."""
         return len(self.calls)
 
     def buildProtocol(self, addr: IAddress | None) -> "_FastAgiProtocol":  # noqa: ARG002 (Twisted passes it)
@@ -110,15 +110,15 @@ class FastAgiFactory(Factory):
         return _FastAgiProtocol(self)
 
     def add_pending(self, connection: "_FastAgiProtocol") -> None:
-        """Add a connection whose header is still to come; close the oldest ones above the limit."""
+        """Add a connection whose header has not arrived yet; close the oldest ones above the limit."""
         self.pending[connection] = None
         while len(self.pending) > self.limits.pending:
             next(iter(self.pending)).refuse("pending_limit")
 
     def note_refused(self, reason: str, peer: str, why: str = "") -> None:
-        """Count a rejected connection by its reason, and log it, for some reasons once a minute.
+        """Count a rejected connection by its reason. Log each reason in `_LOGGED`, at most once a minute.
 
-        `peer` is the address of the connection's other end. `why` is the fault of an invalid header.
+        `peer` is the network address of the connection's other end. `why` is the fault of an invalid header.
         """
         self.refused[reason] += 1
         if reason in _LOGGED and (times := self._lines[reason].note()):

@@ -27,11 +27,12 @@ class SurveyScript:
     invite: decides whether a caller is invited, to which survey, and which agent is rated
     store: stores a record and returns a Deferred that fires when the record is on disk
     now: returns UTC seconds since the epoch
-    on_stage: called with each step that a caller reaches, and the queue. The steps are invited, started,
-        answered, invalid, no_input, skipped, not_recorded, not_stored, opted_out, hung_up, complete, partial
-        and declined
+    on_stage: called with the name of each step that a caller reaches, and the name of the queue. The steps
+        are invited, started, answered, invalid, no_input, skipped, not_recorded, not_stored, opted_out,
+        hung_up, complete, partial and declined
     opted_out: called with the caller key after an opt-out is on disk
-    recordings: a folder on the PBX for spoken comments, which Asterisk does not create
+    recordings: a folder on the PBX for spoken comments. The folder must exist, because Asterisk does not
+        create it
     """
 
     def __init__(

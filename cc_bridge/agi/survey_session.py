@@ -7,9 +7,9 @@ answer cannot be stored in time, the caller hears the last prompt, and the surve
 The attempt is stored when the survey starts, and again when it ends. No caller waits for an attempt that is
 slow to be stored.
 
-A survey lasts at most `max_seconds`. The last FAREWELL_SECONDS of this time are kept for the last prompt, the
-thanks or the goodbye. When only this time is left, the current prompt is stopped, so that no survey ends
-without it.
+A survey lasts at most `max_seconds`. The final FAREWELL_SECONDS of this time are kept for the last prompt,
+which is the thanks or the goodbye. When only this time is left, the current prompt is stopped, and the last
+prompt follows.
 """
 
 import re
@@ -339,7 +339,8 @@ class SurveySession:
     async def _store_attempt(self) -> StepResult:
         """Store the attempt, whose end is not known yet. Return NOT_STORED if that fails, otherwise DONE.
 
-        A store that is slow continues, while the survey continues.
+        The survey waits only _ATTEMPT_SECONDS for the attempt to be on disk. A slower store continues
+        meanwhile, and the result is DONE.
         """
         stored = await self._store(self._attempt, _ATTEMPT_SECONDS)
         return StepResult.NOT_STORED if stored is _Stored.FAILED else StepResult.DONE
@@ -351,7 +352,7 @@ class SurveySession:
         return StepResult.DONE if stored is _Stored.ON_DISK else StepResult.NOT_STORED
 
     async def _store(self, record: SurveyAttempt | Answer | OptOut, seconds: float) -> _Stored:
-        """Store a record, and wait for that for up to `seconds`."""
+        """Store a record, wait up to `seconds` until it is on disk, and return the outcome."""
         return await _store_within(record, self._context.store, self._context.clock, seconds, self._ids)
 
 

@@ -7,9 +7,9 @@ keeps only the last of repeated headers.
 One regular expression filters unwanted events by their first bytes. Only headers in an `EventSpec` are
 extracted.
 
-AMI sends callers' values raw, with line breaks (16.28 and 22.10). A caller can thus cut an event in two and
-forge the second half. A malformed event is therefore dropped and counted, with the events after it until the
-rest of the cut event has come. Before a wanted event, `event_shape.py` checks unwanted ones too.
+Asterisk 16.28 and 22.10 send callers' values raw, with line breaks. A caller can thus cut an event in two and
+forge the second half. A cut event is dropped and counted as malformed, with the events after it until the
+rest of it has come. `event_shape.py` also checks the filtered events before a wanted one.
 """
 
 import re
@@ -138,7 +138,7 @@ class _ExtractionPlan(NamedTuple):
 class MessageCounts:
     """The numbers of AMI messages: received, filtered, malformed, oversized and unconfirmed.
 
-    One object can count for several sessions.
+    One object can count for several AMI sessions in a row.
     """
 
     received: int = 0
@@ -242,9 +242,11 @@ class Codec:
         return blocks
 
     def _check_skipped(self, blocks: list[bytes]) -> None:
-        """Find out whether the unwanted events before a message were cut; `blocks` has the last of them.
+        """Count unwanted events before a wanted message as malformed if they were cut or may be forged.
 
-        The last event with values of callers shows it.
+        `blocks` has the unwanted events of the last received bytes; `_skipped` has the earlier ones. Only the
+        last of them with values of callers is checked, and the events after it only if it was cut. If the
+        first of them may already be forged, all are checked.
         """
         skipped, self._skipped = (self._skipped + blocks if self._skipped else blocks), []
         if not self._distrusted:
@@ -288,9 +290,9 @@ class Codec:
             messages.append(_PartialEvent(headers))
 
     def _extract_headers(self, block: bytes, text: str, plan: _ExtractionPlan) -> dict[str, str] | None:
-        """Return the headers of an event that has no known layout; None if the event is malformed.
+        """Return the wanted headers of an event whose layout is not known; None if the event is malformed.
 
-        `text` is the event in `block`.
+        `text` is the event as text, `block` as bytes. The layout is learned if the event is not malformed.
         """
         found = plan.headers.findall(text)
         headers = dict(found)
@@ -308,7 +310,10 @@ class Codec:
         return headers
 
     def _is_stamped(self, headers: Mapping[str, Any]) -> bool:
-        """Return whether an event has a timestamp, or the PBX sends none."""
+        """Return False if an event has no timestamp although the PBX sends timestamps, otherwise True.
+
+        After _UNSTAMPED_EVENTS events in a row without a timestamp, the PBX counts as sending none.
+        """
         if "Timestamp" in headers:
             self._unstamped = 0
         elif self._unstamped is not None:
@@ -371,9 +376,11 @@ class Codec:
         )
 
     def _taint(self, block: bytes) -> None:
-        """Count an event as malformed, and decide how many of the next events may be forged.
+        """Count an event as malformed, and decide which of the next events may be forged.
 
-        After a cut event, this is each event until the rest of the cut one has come.
+        After a cut event, these are all events until the rest of the cut one has come, at most
+        _MOST_DISTRUSTED. After a whole event with values of callers, no event may be forged. After an event
+        without such values, the next event may be.
         """
         self.counts.malformed += 1
         if self._distrusted:
@@ -425,7 +432,11 @@ def _message(block: bytes) -> Message:
 
 
 def _is_whole_item(message: Message, block: bytes) -> bool:
-    """Return whether an item of a list is whole. An item of QueueStatus ends with its ActionID."""
+    """Return whether an item of a list has all its headers. Each such item has the header ActionID.
+
+    In an item of QueueStatus, ActionID is the last header, so its presence is enough. An item with the
+    headers of a channel has ActionID before them, so `is_cut` checks it.
+    """
     return "ChannelStateDesc" not in message.headers or not is_cut(block)
 
 

@@ -1,8 +1,8 @@
 """The layouts of AMI events: which headers an event has, in which order.
 
 Asterisk writes the headers of the events with one name nearly always in the same order. A layout extracts the
-wanted headers by one regular expression for the whole event. This takes two thirds of the time of a search
-for each header, which finds the headers in any order.
+wanted headers by one regular expression for the whole event. This takes two thirds of the time of a separate
+search for the headers. That search finds them in any order, and is used for an event of unknown layout.
 """
 
 import re
@@ -53,8 +53,8 @@ class EventLayouts:
     def learn(self, event: str) -> None:
         """Learn the layout of an event. The event must be whole, with each wanted header at most once.
 
-        Nothing is learned if a value contains a line break, if a line is no header, or if four layouts are
-        known.
+        Nothing is learned if a value contains a line break or a line is no header. The same holds if four
+        layouts are already known.
         """
         headers = [line.partition(": ") for line in event.split("\r\n")]
         line_ends = len(headers) - 1
@@ -72,6 +72,9 @@ class EventLayouts:
         )
 
     def _value(self, header: str) -> str:
-        """Return the pattern for the value of a header. Privilege is never empty."""
+        """Return the pattern for the value of a header, with a group if the header is wanted.
+
+        The pattern for Privilege does not match an empty value, because Asterisk never sends one.
+        """
         value = "[!-~][^\r]*+" if header == "Privilege" else "[^\r]*+"
         return f"({value})" if header in self._wanted else value

@@ -51,8 +51,11 @@ _EXEMPT = b"Event: OriginateResponse\r"
 def are_surely_whole(blocks: Sequence[bytes], start: int, end: int) -> bool:
     """Return whether the last event with values of callers in `blocks[start:end]` is surely not cut.
 
-    This takes less time than `is_cut`, and most events pass. Asterisk limits a caller's number to 79 bytes.
-    So a caller cannot forge the last header of a channel that far behind the number.
+    The result is also True if no event has such values. If it is False, `is_cut` must decide. This function
+    takes less time than `is_cut`, and its result is True for most events.
+
+    Asterisk limits a caller's number to 79 bytes. So a caller cannot forge a header that is _FAR bytes behind
+    the number, such as the last header of a channel.
     """
     for index in range(end - 1, start - 1, -1):
         event = blocks[index]
@@ -64,10 +67,10 @@ def are_surely_whole(blocks: Sequence[bytes], start: int, end: int) -> bool:
 
 
 def has_header_in_channel(event: bytes, names: Iterable[str]) -> bool:
-    """Return whether one of the headers `names` is in the middle of the headers of a channel.
+    """Return whether one of the headers `names` is between the first and last header of a channel.
 
-    Asterisk writes none there, but a line break in a caller's number can forge one. Headers of channels are
-    ignored in `names`.
+    Asterisk writes none there, but a line break in a caller's number can forge one. Names that are a
+    channel's own headers are ignored.
     """
     start = event.find(_FIRST)
     if start < 0:
@@ -97,9 +100,10 @@ def is_cut(event: bytes) -> bool | None:
 
 
 def missing_ends(block: bytes) -> int:
-    """Return the number of channels that start in a block of bytes, minus the number that end in it.
+    """Return the number of channel descriptions that start in `block`, minus the number that end in it.
 
-    The number is positive for a cut event, and negative for the rest of it.
+    A description is the headers of one channel in an event. The result is positive for a cut event, and
+    negative for the rest of it.
     """
     ends = block.count(b"Linkedid: ") + sum(last in block for last in _OTHER_ENDS)
     return block.count(b"Channel: ") - ends
@@ -114,7 +118,7 @@ def _is_cut_without_channel(event: bytes) -> bool | None:
 
 
 def _last_channel(event: bytes) -> tuple[int, bytes]:
-    """Return the position of the last ChannelStateDesc in an event, and the prefix of its name.
+    """Return the byte position of the last ChannelStateDesc in an event, and its prefix, such as `Dest`.
 
     The position is -1 if the event has no such header.
     """
@@ -128,7 +132,10 @@ def _last_channel(event: bytes) -> tuple[int, bytes]:
 
 
 def _has_in_order(event: bytes, at: int, prefix: bytes) -> bool:
-    """Return whether all headers of a channel follow the position `at` of an event, in their order."""
+    """Return whether all further headers of a channel follow the byte position `at` of an event, in order.
+
+    `prefix` is before each of their names.
+    """
     for name in _CHANNEL[1:]:
         at = event.find(b"\r\n" + prefix + name, at)
         if at < 0:

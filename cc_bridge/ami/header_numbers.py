@@ -34,8 +34,8 @@ def is_plausible(instant: float) -> bool:
 def seconds_of(text: str) -> int:
     """Return the duration in a header, in whole seconds.
 
-    Raises ValueError if the text is no whole number, or a duration of more than a year. A small negative
-    number is returned as it is: Asterisk writes one if its clock was set back.
+    Raises ValueError if the text is no whole number, or a duration of more than 366 days. A negative duration
+    is returned as it is: Asterisk writes one if its clock was set back.
     """
     return _within(text, _LONGEST_SECONDS)
 

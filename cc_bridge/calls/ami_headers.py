@@ -100,8 +100,8 @@ def joined(h: EventHeaders, at: float) -> Joined:
 def called(h: EventHeaders, at: float) -> Called:
     """Return the typed event for AgentCalled: a queue started to ring an agent's phone.
 
-    The event contains the queue's Dial of a member behind a Local channel, because the shipped event filter
-    excludes its DialBegin.
+    For a member behind a Local channel, the event also contains the queue's Dial of that channel. The reason
+    is that cc_bridge's event filter for manager.conf excludes the DialBegin of this Dial.
     """
     dial = dial_started(h, at) if is_local(h["Interface"]) and "DestChannel" in h else None
     return Called(
@@ -213,7 +213,10 @@ def member_seen(h: EventHeaders, at: float) -> MemberSeen:
 
 
 def _paused_at(text: str) -> float:
-    """Return the start of a pause in UTC seconds; 0 if the header is empty, 0 or no plausible instant."""
+    """Return the start of a pause in UTC seconds, from the header LastPause.
+
+    The result is 0 if the header is empty, 0 or no plausible instant.
+    """
     try:
         return instant_of(text)
     except ValueError:

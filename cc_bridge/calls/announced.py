@@ -23,7 +23,10 @@ _MAX_QUEUES = 8
 
 
 class _Subject(NamedTuple):
-    """The positions of an event's fields: its channels, whose value may be empty, and its queue."""
+    """The positions of those fields in an event that name its channels and its queue; None: no such field.
+
+    The field of a channel may be empty.
+    """
 
     channel: int | None = None
     other: int | None = None
@@ -68,13 +71,13 @@ class PbxQuestion(NamedTuple):
 
 
 class AnnouncedEvents:
-    """The events of one AMI session that can be applied, and those that are held back.
+    """The check of one PBX's events: an event can be applied now, is held back, or is discarded.
 
-    discarded: the number of events that Asterisk did not confirm
+    discarded: the number of discarded events
     """
 
     def __init__(self, queues: QueueNames) -> None:
-        """Create the object; `queues` has the names of all queues that are known at any time."""
+        """Create the object. `queues` has the names of all known queues; names may be added to it later."""
         self.discarded = 0
         self._queues = queues
         self._lists_queues = True
@@ -90,11 +93,14 @@ class AnnouncedEvents:
         return len(self._held)
 
     def announce(self, channels: Iterable[str]) -> None:
-        """Add channels that exist on the PBX."""
+        """Add channels to the announced channels."""
         self._recent.update(channels)
 
     def announce_event(self, event: ev.CallEvent) -> None:
-        """Add the channels of an event that is older than the snapshot, and cannot be checked by it."""
+        """Add the channels of an event that Asterisk sent before the first snapshot of an AMI session.
+
+        Such an event cannot be checked: its channels may have ended before the snapshot.
+        """
         self._recent.update(_channels(event))
         if type(event) is ev.ChannelStarted:
             self._recent.add(event.uniqueid)
@@ -102,8 +108,8 @@ class AnnouncedEvents:
     def snapshot(self, channels: Iterable[str], at: float, *, lists_queues: bool) -> None:
         """Add the channels of a snapshot taken at the instant `at`; forget channels that ended long ago.
 
-        `lists_queues` is true if the snapshot has any queue. A PBX that lists none cannot confirm one, and no
-        queue is then suspect.
+        "Long" means at least _KEEP_SECONDS. `lists_queues` is true if the snapshot has any queue. If Asterisk
+        lists no queue, it cannot confirm one, and the queue of an event is then not checked.
         """
         self._lists_queues = lists_queues
         self._recent.update(channels)
@@ -128,7 +134,7 @@ class AnnouncedEvents:
         return self._passes_held(event)
 
     def question(self) -> PbxQuestion | None:
-        """Return what to ask Asterisk about the events held back so far; None if there are none.
+        """Return what to ask Asterisk about all events held back so far; None if no event is held back.
 
         `answered` must be called with the answer, before this method is called again.
         """
@@ -142,8 +148,8 @@ class AnnouncedEvents:
     def answered(self, channels: Iterable[str], queues: Iterable[str]) -> list[ev.CallEvent]:
         """Return the held events to apply, in order; discard those that Asterisk does not confirm.
 
-        `channels` and `queues` are what Asterisk listed. Events that were held back after the question stay
-        held if their channel or queue is still unknown.
+        `channels` and `queues` are those that Asterisk listed in its answer to `question`. An event that was
+        held back after the question is not discarded. It stays held if its channel or queue is still unknown.
         """
         self._recent.update(channels)
         known = {queue_key(queue) for queue in queues}
@@ -165,7 +171,11 @@ class AnnouncedEvents:
     # -- inside
 
     def _passes_held(self, event: ev.CallEvent) -> bool:
-        """Return whether an event can be applied although others are held back; if not, hold it back."""
+        """Return whether an event can be applied now. If not, hold it back; discard it if too many are held.
+
+        An event can be applied if its channels and queue are known, and no held event is about one of its
+        channels.
+        """
         channels = _channels(event)
         if self._is_announced(event) and self._blocked.isdisjoint(channels):
             return True

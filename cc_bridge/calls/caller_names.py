@@ -1,8 +1,8 @@
 """Caller names without the prefixes of queues.
 
 A PBX such as FreePBX can write a prefix before the caller's name when a caller enters a queue. The agent then
-sees `Sales:Sara` on the phone. The prefix is no part of the name. It stays before the name after the caller
-has left the queue.
+sees `Sales:Sara` on the phone. The prefix is no part of the name. The PBX does not remove the prefix when the
+caller leaves the queue.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ class CallerNames:
     """The configured prefixes of all queues, and the function that removes them from a caller's name."""
 
     def __init__(self, prefixes: Iterable[str] = ()) -> None:
-        """Store the prefixes; an empty one is ignored. If several fit a name, the longest is removed."""
+        """Store the prefixes without empty ones. If several fit a name, the longest is removed first."""
         self._prefixes = sorted({prefix for prefix in prefixes if prefix}, key=len, reverse=True)
 
     def without_prefix(self, name: str) -> str:

@@ -133,8 +133,9 @@ class DirectCalls:
     def dial_started(self, event: DialStarted) -> None:
         """Add a Dial (DialBegin), and update the direction of its call.
 
-        A Dial inside another Dial does not change the direction. Asterisk can send the DialBegin of the inner
-        Dial first, because Queue() and Dial() send theirs after the Local channel has started.
+        A Dial inside another Dial does not change the direction. The DialBegin of the inner Dial can come
+        first, because Queue() and Dial() send that of the outer one only after the Local channel has started.
+        The Dials behind the Local channel are therefore moved inside the outer Dial when it comes.
         """
         self._channels.get(event.dialed_uniqueid)
         other_half = self._channels.other_half(event.uniqueid)
@@ -193,9 +194,10 @@ class DirectCalls:
         self._dials.pop(uniqueid, None)
 
     def _move_inside(self, outer: str) -> None:
-        """Store that the Dials behind a Local channel are inside the Dial of its near half `outer`.
+        """Mark the Dials behind a Local channel as inside the Dial of that channel.
 
-        The direction that such a Dial gave to the call is taken back.
+        `outer` is the half of the Local channel that was dialled. Such a Dial may have set the direction of
+        the call; the direction before it is restored.
         """
         far_half = self._channels.other_half(outer)
         for dial in self._dials.values():

@@ -79,14 +79,17 @@ class EventHandlers:
         self._state.visits.left(event, picked_up=answered, ringing=RingOutcome.CALLER_GONE in outcomes)
 
     def _called(self, event: ev.Called) -> None:
-        """Start a ring, add its Dial, and set its agent's state to ringing (AgentCalled)."""
+        """Start a ring, and set its agent's state to ringing (AgentCalled).
+
+        If calls without a queue are recorded, also add the Dial that the event contains.
+        """
         self._state.rings.called(event)
         if event.dial is not None and self._state.direct:
             self._dial_started(event.dial)
         self._state.completed += self._state.agents.rang(event.member, event.at)
 
     def _dial_started(self, event: ev.DialStarted) -> None:
-        """Add a Dial (DialBegin). The caller's name may have the prefix of a queue."""
+        """Add a Dial (DialBegin), after removal of a queue's prefix from the caller's name."""
         name = self._state.caller_names.without_prefix(event.name)
         self._state.direct_calls.dial_started(event if name == event.name else event._replace(name=name))
 

@@ -115,7 +115,8 @@ class Called(NamedTuple):
 
     member: the queue member's name
     ring_uniqueid: the channel to the phone
-    dial: the queue's Dial of a member behind a Local channel, as DialBegin reports it; None for other members
+    dial: the queue's Dial of a Local channel, in the form of a DialBegin; None if the member is not behind a
+        Local channel
     """
 
     at: float

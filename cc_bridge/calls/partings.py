@@ -36,7 +36,10 @@ def has_hang_up(channels: Channels, talk: OpenTalk) -> bool:
 
 
 def _hang_ups(channels: Channels, talk: OpenTalk) -> list[tuple[float, EndedBy]]:
-    """Return the requested hang-ups of a talk's two channels: the instant, and the side that requested it."""
+    """Return the requested hang-ups of a talk's two channels: the instant, and who requested the hang-up.
+
+    Each was requested by the caller, the agent, or the PBX (SYSTEM).
+    """
     hang_ups: list[tuple[float, EndedBy]] = []
     for leg, side in ((talk.caller, EndedBy.CALLER), (talk.agent or talk.dialed, EndedBy.AGENT)):
         channel = channels.find(leg)

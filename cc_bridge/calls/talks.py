@@ -77,12 +77,15 @@ class Talks:
         """Apply the snapshot that ends a gap: channels with their bridges (`living`), Local pairs and names.
 
         `living` maps each channel to the id of its bridge, which is empty if the channel is in no bridge.
+        `halves` has the two halves of each Local channel. `names` maps uniqueids to channel names.
 
         If caller and agent of a talk are in the same bridge as before, the talk has continued: a bridge ends
-        with its last channel, and Asterisk never uses its id again. The talk then counts in full, but holds
-        during the gap are not known and do not count. The talk is partial if the bridge of caller or agent
-        has changed: they may have been apart, or a consultation may have ended. It is also partial if caller
-        and agent were connected during the gap.
+        with its last channel, and Asterisk never uses its id again. Holds during the gap are not known and do
+        not count. Apart from that, such a talk is complete.
+
+        The talk is partial if the bridge of caller or agent has changed: they may have been apart, or a
+        consultation may have ended. The talk is also partial if it had not started before the gap and is in
+        progress now.
         """
         before = [(talk, talk.phase, self.bridges_of(talk)) for talk in self.by_leg.all()]
         for one, two in halves:
@@ -262,8 +265,9 @@ class Talks:
     def _may_be_transferred(self, talk: OpenTalk, ended: str) -> bool:
         """Return whether an AttendedTransfer may still follow the end of the agent's channel `ended`.
 
-        The Hangup and the AttendedTransfer come from two threads of Asterisk, in either order. After a
-        transfer, the caller's channel has left the bridge first, and no hang-up was requested.
+        The Hangup and the AttendedTransfer come from two threads of Asterisk, in either order. In an attended
+        transfer, the caller's channel leaves the bridge before the agent's, without a request to hang up. The
+        result is True if this was observed and no transfer is known yet.
         """
         if ended != talk.agent or talk.parted_by not in (EndedBy.CALLER, EndedBy.SYSTEM):
             return False

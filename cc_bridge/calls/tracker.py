@@ -40,8 +40,8 @@ class Tracker:
 
     queues: names of the configured queues
     contexts: dialplan contexts that determine the direction of a call
-    direct: calls without a queue are recorded too
-    numbers: callers' numbers are part of the checkpoints that `changes` returns
+    direct: whether calls without a queue are recorded too
+    numbers: whether the checkpoints that `changes` returns contain callers' numbers
     names: removes the queues' prefixes from the callers' names
     """
 
@@ -93,8 +93,9 @@ class Tracker:
     def apply_late(self, event: ev.CallEvent) -> list[TrackerRecord]:
         """Apply an event that was held back; return the records that it completed.
 
-        Its instant is earlier than those of other events, and shows no step of the PBX's clock. An instant
-        more than a minute earlier, or later than that of the last event, is replaced by the latter.
+        Newer events can have been applied meanwhile, so its instant shows no step of the PBX's clock. If its
+        instant is more than a minute before that of the last applied event, or after it, the event gets the
+        instant of the last applied event.
         """
         last = self._times.last
         if not last - _LATE_SECONDS <= event.at <= last:
@@ -242,7 +243,7 @@ class Tracker:
         return self.state.waiting()
 
     def knows_channel(self, uniqueid: str) -> bool:
-        """Return whether a channel is known from an event or a snapshot, and is open or ended seconds ago."""
+        """Return whether an event or a snapshot has shown a channel that is open, or ended seconds ago."""
         state = self.state
         return (
             uniqueid in state.channels
@@ -251,7 +252,7 @@ class Tracker:
         )
 
     def known_channels(self) -> set[str]:
-        """Return the uniqueids of all known channels."""
+        """Return the uniqueids of the open channels that an event or a snapshot has shown."""
         return {*self.state.channels.missing_from(()), *self.calls.missing_from(())}
 
     def call_rated_on(self, uniqueid: str, linkedid: str = "") -> str | None:

@@ -33,9 +33,9 @@ _SILENT = (VisitPhase.LEAVING, VisitPhase.MISSED, VisitPhase.MISSED_HANGING_UP)
 class Visits:
     """The open visits of one PBX, found by the caller's channel.
 
-    `closed` is called with each visit that has closed. `gone` is called if the end of a caller's channel was
-    not observed, with the channel and the instant at which the channel counts as ended. `names` removes the
-    queues' prefixes from the callers' names.
+    `closed` is called with each visit that has closed. `gone` is called for a caller's channel whose end was
+    not observed. Its arguments are the channel and the instant that counts as the channel's end. `names`
+    removes the queues' prefixes from the callers' names.
 
     queues: the names of all queues that the configuration or an event named
     unexpected: number of events that did not fit the phase of their visit

@@ -47,7 +47,7 @@ class _Date(click.ParamType[date]):
 
 
 class _LocalTime(click.DateTime):
-    """The click type of a local time, or of a day, which means the start of the day."""
+    """The click type of a local time. A day without a time means the start of the day."""
 
     def __init__(self) -> None:
         super().__init__(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
@@ -95,7 +95,7 @@ def say(line: str, *, err: bool = False) -> None:
 
 
 def say_lines(text: str) -> None:
-    """Print a text of several lines on standard output; its other unprintable characters are escaped."""
+    """Print a text of several lines on standard output; escape unprintable characters, except line breaks."""
     click.echo(printable_lines(text))
 
 

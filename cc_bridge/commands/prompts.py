@@ -90,7 +90,7 @@ def prompts(
 
 
 def _check(catalogue: "PromptCatalogue", out: Path, languages: Sequence[str]) -> None:
-    """Print the faults of each prompt's files; raise ClickException if there are any."""
+    """Print `ok` or the faults of each prompt's sound file; raise ClickException if any file has a fault."""
     from cc_bridge.prompts.check import check
 
     faulty = 0
@@ -105,7 +105,11 @@ def _check(catalogue: "PromptCatalogue", out: Path, languages: Sequence[str]) ->
 def _build(
     catalogue: "PromptCatalogue", out: Path, languages: Sequence[str], engine: str | None, command: str
 ) -> None:
-    """Create the sound files, and print the state of each; raise ClickException if a text is missing."""
+    """Create the sound files, and print the state of each.
+
+    Raises ClickException if a prompt has no text in one of the languages. `engine` and `command` are the
+    options of the command line; an empty `languages` means all.
+    """
     from cc_bridge.prompts.engines import with_engine
     from cc_bridge.prompts.synthesis import PromptStatus, build
     from cc_bridge.surveys.prompt_catalogue import Engine

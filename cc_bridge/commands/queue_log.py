@@ -43,7 +43,10 @@ _timezone_option = click.option(
 
 
 def _check_log(log: str) -> None:
-    """Raise UsageError for a URL without the prefix `table:`, which no message may show as a file's name."""
+    """Raise UsageError for a database URL without the prefix `table:`.
+
+    Such a URL would be read as a file's name, and an error message would show it with its password.
+    """
     from cc_bridge.offline.queue_log import TABLE
 
     if "://" in log and not log.startswith(TABLE):

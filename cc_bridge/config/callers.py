@@ -74,7 +74,7 @@ class CustomersConfig(Section):
         return Priorities(self.low_rating_max, self.priority_after_low_rating, self.priority_after_lost_call)
 
     def group(self, queue: str) -> str:
-        """Return the name of the queue group that contains a queue; without one, the name of the queue.
+        """Return the name of the queue group that contains a queue. Without a group, return the queue's name.
 
         The option customers.queue_groups defines the groups. The case of `queue` is ignored.
         """

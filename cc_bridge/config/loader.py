@@ -37,10 +37,10 @@ _MOST_FAULTS = 100
 
 
 class ConfigFile:
-    """The configuration file of a daemon, which reads it again at each reload; None: there is no file.
+    """The configuration file of a daemon, which is read again at each reload. The path None means no file.
 
     A file that is cut off can be valid, because each option has a default. So a file without an option is an
-    error here, and so is a file that has none of the sections that it had before.
+    error here. So is a file that has none of the sections that it had at the last successful reading.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -89,9 +89,10 @@ def _validated(content: dict[str, Any]) -> Config:
 
 
 def _content(path: Path | None) -> dict[str, Any]:
-    """Return the content of a TOML file; None means a file without content.
+    """Return the content of a TOML file; an empty dictionary if `path` is None.
 
-    Raises ConfigError; a fault of the syntax quotes the faulty line.
+    Raises ConfigError if the file cannot be read or is no valid TOML. In the second case, the error quotes
+    the faulty line.
     """
     if path is None:
         return {}
@@ -105,10 +106,10 @@ def _content(path: Path | None) -> dict[str, Any]:
 
 
 def _quoted(text: str, fault: str) -> str:
-    """Return the end of an error text about faulty TOML: the faulty line, without a value that can be secret.
+    """Return the end of an error text about faulty TOML: the faulty line, with a possible secret masked.
 
-    `fault` is the text of the parser, which has the number of the line. The result is empty for a fault
-    without a line, and for a line that can be inside a secret of several lines.
+    `fault` is the parser's text. If it names no line, the last line is quoted. The result is empty for a line
+    that is neither an option nor a heading, because such a line can be a part of a secret.
     """
     place = re.search(r"\(at line (\d+), ", fault)
     lines = text.splitlines() or [""]

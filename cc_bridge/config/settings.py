@@ -80,10 +80,11 @@ class Config(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic-settings' signature
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the sources of the values: the environment before the file.
+        """Return the sources of the options' values. The environment has precedence over the file.
 
-        pydantic-settings reads the names of environment variables in lower case. A queue in such a name gets
-        the spelling of the queue's section in the file, so that both set the options of one section.
+        pydantic-settings reads the names of environment variables in lower case. If a variable names a queue
+        that has a section in the file, the queue gets the spelling of that section. So both set options of
+        the same queue.
         """
         environment, in_file = env_settings(), init_settings().get("queues")
         queues = environment.get("queues")

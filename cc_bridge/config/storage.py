@@ -42,8 +42,8 @@ def _check_url(url: str) -> None:
 class StorageConfig(Section):
     """The database URL, the journal, and the largest sizes of the journal and of the queue in memory.
 
-    The queue in memory has the records that are not yet written to disk. `max_queued_records` is 0 if only
-    the size of the queue is limited.
+    The queue in memory has the records that are not yet written to disk. If `max_queued_records` is 0, only
+    its size in MB is limited, not the number of records.
     """
 
     url: Annotated[str, readable(_check_url), Field(repr=False)] = (

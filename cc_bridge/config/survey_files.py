@@ -24,7 +24,7 @@ def load_surveys(config: Config) -> tuple[SurveyLibrary, Sounds]:
 
 
 def company_prompts(config: Config) -> set[str]:
-    """Return the names of the prompts with the company's name that the queues play."""
+    """Return the names of the recorded prompts with the company's name, from the queues' `company_prompt`."""
     queues = (config.queue_defaults, *config.queues.values())
     return {queue.company_prompt for queue in queues if queue.company_prompt}
 
@@ -32,8 +32,8 @@ def company_prompts(config: Config) -> set[str]:
 def question_titles(config: Config) -> dict[str, dict[str, str]]:
     """Return the titles of the questions that have one: question id -> language -> title.
 
-    If surveys have the same question id, the first survey by its id counts. The result is empty if the survey
-    files cannot be loaded.
+    Several surveys can have a question with the same id. The titles are then those of the first survey that
+    has some, in the order of the survey ids. The result is empty if the survey files cannot be loaded.
     """
     try:
         surveys, _ = _files(config)

@@ -45,8 +45,8 @@ reactor: Any = _reactor  # typed as Any: the reactor's interfaces depend on the 
 def start(config: Config, deadline: ShutdownDeadline | None = None) -> Bridge:
     """Return a started bridge that stops when the reactor stops.
 
-    If the shutdown takes longer than `run.shutdown_timeout_seconds` and 4 s, `deadline` ends the process.
-    None: nothing does.
+    `deadline` ends the process if the shutdown takes 4 s longer than `run.shutdown_timeout_seconds`. If it is
+    None, the shutdown has no time limit.
 
     Raises ConfigError for an invalid configuration or a port in use, SurveyError for a faulty survey file,
     and StorageError for a database or journal that cannot be opened.
@@ -83,10 +83,12 @@ def _state_of_earlier_daemon(config: Config) -> tuple[float | None, list[OpenSta
     """Return the time at which an earlier daemon last observed this PBX, and the state that was open then.
 
     The time is in UTC seconds, or None if no earlier daemon has observed this PBX. The state consists of
-    calls and agent states. Both are read from a local file: from the SQLite database, whose tables this
-    function creates or upgrades, or from the journal if the database is a server. The database server is
-    not queried, so that the daemon can start while the server is unreachable. A local file that cannot be
-    read is set aside: it is renamed, and a new file is used.
+    calls and agent states.
+
+    Time and state are read from a local file. It is the SQLite database, whose tables this function creates
+    or upgrades. If the database is on a server, it is the journal. The server is not queried, so that the
+    daemon can start while the server is unreachable. A local file that cannot be read is set aside: it is
+    renamed, and a new file is used.
     """
     make_engine(config.storage.url).dispose()  # raises for a URL that can never work
     if config.storage.on_server:

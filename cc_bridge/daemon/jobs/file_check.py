@@ -1,7 +1,10 @@
-"""The periodic job that checks the local file of the records: the SQLite database, or else the journal.
+"""The periodic job that checks the local file of the records for damage.
 
-Once a day, and a minute after the start, SQLite reads the whole file and checks it for damaged pages. Every
-minute the job counts the unreadable files that were set aside and lie beside the file.
+The file is the SQLite database. If the database is on a server, the file is the journal. A minute after the
+start, and then once a day, SQLite reads the whole file and checks it for damaged pages.
+
+A file that could not be read was set aside: it was renamed, and is still in the same folder. Every minute the
+job counts such files.
 """
 
 import sqlite3
@@ -27,7 +30,10 @@ _BUSY_SECONDS = 5.0
 
 
 class _Found(NamedTuple):
-    """The result of a run: the number of files set aside, and the faults of the file; None: not checked."""
+    """The result of a run: the number of files set aside, and the faults of the file.
+
+    `faults` is None if the run did not check the file.
+    """
 
     set_aside: int
     faults: list[str] | None

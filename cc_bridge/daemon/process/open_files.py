@@ -1,7 +1,8 @@
-"""The shares of the process's open files: each connection is one, and callers must always find one free.
+"""The largest numbers of connections, by the limit of open files: callers must always be accepted.
 
-If the limit of open files is reached, a server can accept nothing. So the HTTP server gets only what the
-callers and the rest of the daemon leave, and the same holds for FastAGI connections that are no callers yet.
+Each connection is an open file. If the limit of open files is reached, a server can accept nothing. So HTTP
+connections, and FastAGI connections without a header, get only what the callers and the rest of the daemon
+leave.
 """
 
 import resource
@@ -32,7 +33,10 @@ class ConnectionShares:
 
 
 def raise_limit(config: Config) -> None:
-    """Raise the soft limit of open files to what the configuration needs; log a warning if that fails."""
+    """Raise the soft limit of open files to the number that the configuration needs.
+
+    If the hard limit is lower than that, raise the soft limit to the hard limit, and log a warning.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = (
         _OWN_FILES + config.agi.max_callers + config.agi.max_pending_connections + config.http.max_connections
@@ -53,9 +57,11 @@ def raise_limit(config: Config) -> None:
 
 
 def shares(config: Config, limit: int | None = None) -> ConnectionShares:
-    """Return the shares for a limit of open files, by default the limit of this process.
+    """Return the largest numbers of connections for a limit of open files, by default that of this process.
 
-    The callers come first, then a few FastAGI connections that are no callers yet, then HTTP.
+    The daemon's own files and the callers come first. Then come 64 FastAGI connections without a header, and
+    then HTTP connections. Files that HTTP does not need are for further FastAGI connections. Even if no file
+    is left, 32 FastAGI connections without a header and 8 HTTP connections are allowed.
     """
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if limit is None else limit
     most_http, most_pending = config.http.max_connections, config.agi.max_pending_connections

@@ -1,8 +1,8 @@
-"""Periodic tasks of the reactor's thread: an error is logged, the task continues, and a stopped one is found.
+"""Periodic tasks of the reactor's thread, which continue after an error and show if they no longer run.
 
 Twisted's LoopingCall ends for good at the first exception of its function. A daemon whose tick has ended
-looks alive, but measures nothing. So each periodic task of the daemon is a PeriodicTask, and `Health` asks
-each one for its fault.
+looks alive, but measures nothing. So each periodic task of the daemon is a PeriodicTask, which logs an
+exception and continues. `Health` asks each one for its fault.
 """
 
 from collections.abc import Callable
@@ -22,10 +22,11 @@ _MISSED_RUNS = 3
 
 
 class PeriodicTask:
-    """A function that runs every `interval` seconds, whatever it raises.
+    """A function that runs every `interval` seconds. An exception of the function does not stop it.
 
     `name` identifies the task in the log and in /healthz. The function may return a Deferred; the next run
-    then starts after it has fired. A run in progress is not a fault, because a slow database can hold it.
+    then starts after it has fired. A run in progress counts as no fault, however long it takes, because a
+    slow database can delay it.
     """
 
     def __init__(self, name: str, interval: float, function: Callable[[], Any], clock: IReactorTime) -> None:
@@ -40,7 +41,7 @@ class PeriodicTask:
         self._loop.clock = clock
 
     def start(self, *, now: bool = True) -> None:
-        """Start to run the function: now, or after the first interval."""
+        """Start the task. The first run is immediate; if `now` is False, it comes after one interval."""
         self._started, self._ran_at = True, self._clock.seconds()
         self._loop.start(self.interval, now)
 
