@@ -55,7 +55,7 @@ class Context:
     def periodic_task(self, name: str, interval: float, function: Callable[[], Any]) -> PeriodicTask:
         """Return a new task that calls `function` every `interval` seconds once it is started.
 
-        /healthz reports the task by its `name` if it stops to run.
+        /healthz reports the task by its `name` if it no longer runs.
         """
         task = PeriodicTask(name, interval, function, self.reactor)
         self.tasks.append(task)

@@ -42,9 +42,9 @@ def digest_timer(config: Config) -> DigestTimer:
 def owned_queues(config: Config, owner: str, entered: Collection[str]) -> tuple[str, ...]:
     """Return the sorted names of the queues that the owner `owner` owns by the configuration.
 
-    Candidates are the configured queues and the queues in `entered`, which callers entered. An entered queue
-    that is not configured has the owner of the default settings. A queue whose two names differ only in case
-    has the name in `entered`.
+    The queues of the configuration are examined, and the queues in `entered`, which callers entered. An
+    entered queue that is not configured has the owner of the default settings. If a configured name and an
+    entered name differ only in case, they are one queue, and the entered name is returned.
     """
     names = QueueNames([*config.queues, *entered])
     return tuple(sorted(name for name in names if config.queue(name).owner == owner))

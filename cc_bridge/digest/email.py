@@ -3,8 +3,8 @@
 Mail programs remove style sheets, scripts and remote pictures. So the styles are in the HTML tags that they
 apply to, and the mail loads nothing. jinja2 escapes every value.
 
-Note: names of queues come from the PBX, and a line break in a header would start another header. The texts of
-`Localization` have no line break, since they escape unprintable characters.
+Note: in a mail's header, the text after a line break would be another header. So the subject and the sender's
+name are written without line breaks.
 """
 
 from collections.abc import Iterator

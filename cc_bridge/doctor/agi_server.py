@@ -106,7 +106,10 @@ def check_secret(config: Config, sent: str | None) -> Iterator[CheckResult]:
     """Check whether the dialplan sends the secret that the daemon expects, and yield the result.
 
     `sent` is the dialplan's variable CCB_AGI_SECRET. It is empty if the variable is not set, and None if the
-    manager user cannot see it. No result contains a secret. Yield nothing if no secret is set or needed.
+    manager user cannot see it. No result contains a secret.
+
+    Yield nothing if surveys are disabled. Yield nothing either if no secret is set and the FastAGI server
+    listens on a loopback address, which needs none.
     """
     if not config.survey.enabled:
         return

@@ -23,9 +23,12 @@ _SECRET = re.compile(rb"^\s*secret\s*=>?\s*\S", re.MULTILINE)
 def check(folder: str | None) -> Iterator[CheckResult]:
     """Yield a warning for each file with manager secrets that other users of this machine can read.
 
-    The permissions of a file can let every user read it, and its access control list further users. `folder`
-    is Asterisk's configuration directory, None if the PBX is another machine. Yield one result with the level
-    ok if there are files with secrets and none of them needs a warning. Yield nothing if there are none.
+    A file gets a warning if its permissions let every user read it, or if its access control list lets
+    further users or groups read it. If no file with secrets gets a warning, yield one result with the level
+    ok. Yield nothing if no file has secrets.
+
+    `folder` is Asterisk's configuration directory. If the PBX is another machine, it is None, and nothing is
+    yielded.
     """
     if folder is None:
         return

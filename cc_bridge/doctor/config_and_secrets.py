@@ -63,8 +63,11 @@ def _secrets(config: Config) -> Iterator[CheckResult]:
 def _permissions(config: Config, file: Path | None) -> Iterator[CheckResult]:
     """Yield a warning for each file that contains a secret and that other users of this machine can read.
 
-    The permissions of a file can let every user read it, and its access control list further users. If there
-    are files with secrets and none of them needs a warning, yield one result with the level ok.
+    A file gets a warning if its permissions let every user read it, or if its access control list lets
+    further users or groups read it. If no file with a secret gets a warning, yield one result with the level
+    ok. Yield nothing if secrets are in no file.
+
+    `file` is the configuration file, None if there is none.
     """
     secret_files = [
         config.ami.secret_file,

@@ -1,6 +1,7 @@
 """Check of the daemon's files: the daemon's user owns them, and other users cannot read them.
 
-cc_bridge creates its files so. They can still differ after a copy, a restored backup or an older version.
+cc_bridge creates its files with this owner and these permissions. A copied or restored file, or a file of an
+older version, can have others.
 """
 
 import stat
@@ -19,10 +20,11 @@ _BESIDE = ("", "-wal", "-shm", "-journal", ".lock")  # ends of the names of a da
 
 
 def check(storage: StorageConfig) -> Iterator[CheckResult]:
-    """Yield a failure for each file of root in a directory of another user, which the daemon cannot write.
+    """Yield a failure for each file that root owns in a directory that another user owns.
 
-    Also yield a warning for each file that every user of this machine can read. If files exist and all of
-    them are right, yield one result with the level ok.
+    The daemon runs as the owner of the directory, so it cannot write such a file. Also yield a warning for
+    each file that every user of this machine can read. If files exist and none has a failure or warning,
+    yield one result with the level ok.
     """
     files = [file for file in _files(storage) if file.is_file()]
     right = True

@@ -36,11 +36,11 @@ class AclEntry:
 
 
 def acl_of(path: Path) -> list[AclEntry]:
-    """Return the permissions of groups, and of users in the access control list, for a file.
+    """Return the permissions of a file's own group, and of the users and groups in its access control list.
 
-    The first entry is that of the file's own group. It is the only one if the file has no list. The
+    The first entry is that of the file's own group. It is the only entry if the file has no list. The
     permissions of the owner and of all other users are not in the result: the file's mode has them. Raises
-    FileNotFoundError.
+    FileNotFoundError if there is no such file.
     """
     try:
         value = os.getxattr(path, _ATTRIBUTE) if hasattr(os, "getxattr") else b""
@@ -62,7 +62,8 @@ def acl_of(path: Path) -> list[AclEntry]:
 def other_readers(path: Path) -> Iterator[str]:
     """Yield each user and group that can read a file because of its access control list.
 
-    The accounts of Asterisk and cc_bridge, and root, are left out. A text is such as `user bob`.
+    Each is yielded as a text such as `user bob` or `group staff`. Root and the accounts of Asterisk and
+    cc_bridge are left out.
     """
     for entry in acl_of(path):
         if entry.id is not None and entry.permissions & _READ:
@@ -72,7 +73,7 @@ def other_readers(path: Path) -> Iterator[str]:
 
 
 def acl_warning(name: str, path: Path) -> CheckResult:
-    """Return the warning that users in the access control list of a file can read the secret in it.
+    """Return the warning that the access control list of a file lets users or groups read the secret in it.
 
     `name` is the name of the check.
     """

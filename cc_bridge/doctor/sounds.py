@@ -81,9 +81,11 @@ def _recordings(folder: Path, user: AsteriskUser | None) -> CheckResult:
 def _language(
     survey: Survey, language: str, more: list[str], place: Path, user: AsteriskUser | None
 ) -> CheckResult:
-    """Return the result of the check that Asterisk can play all prompts of one survey in one language.
+    """Return the result of the check of all prompts of one survey in one language.
 
-    If Asterisk can play all of them, the result is a warning about prompts that callers cannot understand.
+    The result is a failure if a sound file is missing or Asterisk cannot play it. Else it is a warning if
+    callers cannot understand a prompt. Else its level is ok.
+
     `more` are the names of prompts that calls need besides the survey's own prompts. `place` is the sounds
     directory. `user` is the user as which Asterisk runs, None if it is unknown.
     """
@@ -113,7 +115,10 @@ def _language(
 
 
 def _speech_faults(file: Path) -> list[str]:
-    """Return what keeps callers from understanding a file; empty if this user cannot read the file."""
+    """Return what keeps callers from understanding a sound file.
+
+    The result is empty if the file does not exist, or if the user who runs this check cannot read it.
+    """
     try:
         return list(speech_faults(file)) if file.exists() else []
     except PermissionError:

@@ -134,7 +134,7 @@ class FollowUpCollector(Collector):
 
 
 class LabelLimitCollector(Collector):
-    """Collects the number of counted events whose label value was beyond a limit."""
+    """Collects, by label, the number of events that have the value `(other)` because of the limit."""
 
     def __init__(self, pbx: str, limits: LabelLimits) -> None:
         self._pbx = pbx

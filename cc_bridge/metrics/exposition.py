@@ -72,7 +72,10 @@ class Counter(Family):
         self._values[series] = self._values.get(series, 0) + by
 
     def rename(self, old: str, new: str) -> None:
-        """Add the series whose first label has the value `old` to those with the value `new`."""
+        """Give each series with the value `old` of the first label after `pbx` the value `new`.
+
+        If a series with `new` exists already, the counts of both are added.
+        """
         values, self._values = self._values, {}
         for series, value in values.items():
             name = self.renamed(series, old, new)
@@ -117,7 +120,10 @@ class Histogram(Family):
         self._sums[series] += amount
 
     def rename(self, old: str, new: str) -> None:
-        """Add the series whose first label has the value `old` to those with the value `new`."""
+        """Give each series with the value `old` of the first label after `pbx` the value `new`.
+
+        If a series with `new` exists already, the counts and sums of both are added.
+        """
         all_buckets, self._buckets = self._buckets, {}
         sums, self._sums = self._sums, {}
         for series, buckets in all_buckets.items():

@@ -16,7 +16,7 @@ OTHER = "(other)"
 
 
 class LabelLimits:
-    """The known values of the limited labels.
+    """The values that the limited labels have had since the start.
 
     `limits` maps each limited label to the largest number of its values. Other labels have no limit.
 

@@ -154,8 +154,9 @@ class RecordMetrics:
         is its title. A series with an agent as label is not created here; the agent's first talk creates it.
         A queue beyond the limit of queues gets no series.
 
-        If the queue has series under a name in another case, these series get the name `queue`. This occurs
-        when the first event of the PBX shows its spelling of a queue of the configuration.
+        The configuration may spell a queue in another case than the PBX. The PBX's spelling is known at the
+        first event of the queue. This method is then called again, and renames the existing series to
+        `queue`.
         """
         if self._limits.limited("queue", queue) == OTHER:
             return
@@ -206,8 +207,10 @@ class RecordMetrics:
         threshold, and the short abandons.
 
         `threshold` is the queue's service level threshold, `short` is its short abandon limit; both are
-        seconds. The comparisons are the same as in `kpis/service_level.py`. The wait of a partial visit is
-        compared too, but it is not added to the histogram, because its length is not exact.
+        seconds. The comparisons are the same as in `kpis/service_level.py`.
+
+        The wait time of a partial visit is not exact, because the PBX's clock was set during the wait. It is
+        compared too, but it is not added to the histogram.
         """
         self.count("visits", visit.queue, visit.outcome)
         if not visit.partial:

@@ -62,9 +62,10 @@ def with_engine(
 ) -> PromptCatalogue:
     """Return a catalogue whose voices use another engine, with this engine's own voice for each language.
 
-    `command` is the command line of the engine COMMAND, empty for other engines. Only the voices of
-    `languages` change; an empty sequence means all languages. A language that the engine does not speak keeps
-    its voice, as does a language that uses the engine already. Raises ValueError if `command` lacks `{wav}`.
+    Only the voices of `languages` change; an empty sequence means all languages. A language that the engine
+    does not speak keeps its voice, as does a language that uses the engine already. `command` is the command
+    line of the engine COMMAND, empty for other engines; it also replaces an earlier command line. Raises
+    ValueError if `command` lacks `{wav}`.
     """
     voices = {}
     for language, voice in catalogue.voices.items():

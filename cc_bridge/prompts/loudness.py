@@ -37,7 +37,8 @@ _CEILING = 0.9  # of full scale, about -1 dBFS; larger samples are bent below it
 class Speech:
     """The measured properties of one sound.
 
-    A sound without speech has the level SILENT_DBFS and consists of `lead_seconds` only.
+    In a sound without speech, `level_dbfs` and `peak_dbfs` are SILENT_DBFS, and `lead_seconds` is the length
+    of the sound.
     """
 
     seconds: float
@@ -91,7 +92,10 @@ def amplified(samples: Sequence[int], rate: int, level_dbfs: float) -> "array[in
 
 
 def _bent(value: float) -> float:
-    """Return a value unchanged up to the knee; bend a larger one towards the ceiling."""
+    """Return an amplitude that stays below _CEILING; 1 is full scale.
+
+    An amplitude up to _KNEE is returned unchanged. A larger one is lowered smoothly.
+    """
     size = abs(value)
     if size <= _KNEE:
         return value

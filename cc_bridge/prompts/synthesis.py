@@ -49,9 +49,9 @@ def build(
 ) -> list[Prompt]:
     """Generate `out_dir/<language>/cc_bridge/<prompt>.wav` for each catalogue text: 8 kHz, mono, 16 bits.
 
-    A generated file that is up to date is not changed. A human recording is not changed either. `progress`
-    receives each prompt when it is done. Raises SurveyError if the speech engine or sox is missing or fails;
-    files that were already generated are kept.
+    A generated file is kept if its text, its voice and the settings of the sound are still the same. A human
+    recording is never changed. `progress` receives each prompt when it is done. Raises SurveyError if the
+    speech engine or sox is missing or fails; files that were already generated are kept.
     """
     built = []
     for prompt in _build(catalogue, out_dir):

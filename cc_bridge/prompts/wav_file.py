@@ -1,7 +1,8 @@
 """WAV files of 16 bits and one channel, as Asterisk plays them: reading, writing, and why one is unplayable.
 
 Asterisk plays `.wav` files of 8000 Hz and `.wav16` files of 16000 Hz, both mono and 16 bit, and refuses
-others. A `.gsm` file consists of frames of 33 bytes. A file of another format must only not be empty.
+others. A `.gsm` file consists of frames of 33 bytes. A file of any other format is taken as playable unless
+it is empty.
 """
 
 import struct
@@ -32,7 +33,7 @@ class WavSound:
 
 
 def read_wav(file: Path) -> WavSound:
-    """Return the content of a playable WAV file, see `playback_fault`."""
+    """Return the content of a WAV file in which `playback_fault` finds no fault."""
     with wave.open(str(file)) as opened:
         samples = array("h", opened.readframes(opened.getnframes()))
         if sys.byteorder == "big":

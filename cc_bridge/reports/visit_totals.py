@@ -121,8 +121,8 @@ class VisitTotals:
     def within(self, part: float) -> Cell:
         """Return the wait time, in whole seconds, within which the fraction `part` of the visits had ended.
 
-        For example, 0.5 gives the median wait time. None means that there are no visits. Partial visits do
-        not count.
+        For example, 0.5 gives the median wait time. Partial visits do not count. None means that there are no
+        other visits.
         """
         ended = 0
         for second, n in sorted(self.seconds.items()):

@@ -34,7 +34,10 @@ def printable_lines(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text in one line: a single blank replaces white space and unprintable characters."""
+    """Return a text in one line, without white space at its ends.
+
+    Each run of white space and unprintable characters is replaced by a single blank.
+    """
     return " ".join("".join(sign if _is_printable(sign) else " " for sign in text).split())
 
 

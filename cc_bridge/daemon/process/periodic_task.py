@@ -53,7 +53,11 @@ class PeriodicTask:
 
     @property
     def fault(self) -> str:
-        """A text that says for how long the task has not run; empty if it runs, or was never started."""
+        """A text that says for how long the task has not run; empty if the task is well.
+
+        The fault begins when three intervals have passed since the last run. A task with a run in progress,
+        and a task that is not started, have no fault.
+        """
         seconds = self._clock.seconds() - self._ran_at
         if not self._started or self._in_progress or seconds <= _MISSED_RUNS * self.interval:
             return ""

@@ -1,10 +1,11 @@
 """The AMI listener: it passes events and snapshots of the PBX to the call tracker, and records gaps.
 
 Once a minute it compares the tracker with the channels, queues and members that Asterisk lists. It also
-stores the open calls, and the time up to which the PBX has been observed. After a crash, the
-next daemon then knows from which time on the PBX was not observed, and which calls were open.
+stores the open calls, and the time up to which the PBX has been observed. After a crash, the daemon reads
+both when it starts again.
 
-An event about a channel or queue that the PBX has not announced is held back (`calls/announced.py`).
+An event about a channel or queue that the PBX has not announced is held back until Asterisk has been asked
+about it (`calls/announced.py`).
 
 A gap is a span in which the PBX was not observed. A gap after a lost link starts at the last received event
 or answer to a ping. Every gap ends with a complete snapshot, not with the login.
@@ -70,9 +71,10 @@ class AmiListener(DaemonService):
     ) -> None:
         """Restore the state of an earlier daemon, and start a gap at the time when its observation ended.
 
-        `observed_until` is the time (UTC seconds) up to which the earlier daemon observed this PBX, None if
-        there was no earlier daemon. `unfinished` holds the calls and agent states that were open at that
-        time. An implausible time, such as one in 1970, starts no gap and restores nothing.
+        `observed_until` is the time (UTC seconds) up to which the earlier daemon observed this PBX.
+        `unfinished` holds the calls and agent states that were open at that time. If `observed_until` is
+        None, there was no earlier daemon: nothing is restored, and no gap starts. The same applies to an
+        implausible time, such as one in 1970; it is logged.
         """
         super().__init__(context)
         self.tracker = make_tracker(context.config)
@@ -257,7 +259,8 @@ class AmiListener(DaemonService):
     def _ask(self) -> None:
         """Ask Asterisk about the channels and queues of the events that are held back, if there are any.
 
-        A question is asked when the answer to the previous one has come, and at most once a second.
+        No question is asked while the answer to an earlier one is awaited, nor within a second after it was
+        asked.
         """
         self._count_discarded()
         now = self._clock.seconds()
@@ -271,7 +274,10 @@ class AmiListener(DaemonService):
             )
 
     def _answered(self, items: Sequence[SnapshotItem | None]) -> None:
-        """Apply the held events that Asterisk's answer confirms."""
+        """Apply the held events whose channel or queue is in Asterisk's answer.
+
+        `items` are the entries of the answer, with None for each entry that is malformed or not needed.
+        """
         self._asking = False
         channels = [item.uniqueid for item in items if isinstance(item, SeenChannel)]
         queues = [item.name for item in items if isinstance(item, SeenQueue)]
@@ -280,7 +286,10 @@ class AmiListener(DaemonService):
         self._count_discarded()
 
     def _not_answered(self, failure: Failure) -> None:
-        """Log that Asterisk did not answer; the question is asked again at the next tick."""
+        """Log that Asterisk did not answer, unless the link was lost.
+
+        The question is asked again at the next tick.
+        """
         self._asking = False
         if not failure.check(AmiLinkLost):
             _log.warn(
@@ -289,7 +298,10 @@ class AmiListener(DaemonService):
             )
 
     def _count_discarded(self) -> None:
-        """Count the discarded events, and log a warning about them at most once a minute."""
+        """Count the events that were discarded because Asterisk did not confirm their channel or queue.
+
+        A warning about them is logged at most once a minute.
+        """
         discarded = self._announced.discarded - self.link.counts.unconfirmed
         if discarded > 0:
             self.link.counts.unconfirmed += discarded
@@ -319,9 +331,11 @@ class AmiListener(DaemonService):
         )
 
     def _plausibly_dated(self, event: CallEvent) -> CallEvent:
-        """Return an event unchanged if its instant is within a day of the PBX's clock, else with that clock.
+        """Return an event with a plausible instant.
 
-        A single wrong instant would otherwise move the times of all open calls by years.
+        An instant within a day of the PBX's present time is plausible, and the event is returned unchanged.
+        Any other instant is replaced by the PBX's present time. A single wrong instant would otherwise move
+        the times of all open calls by years.
         """
         now = self.link.pbx_now()
         return event if abs(event.at - now) <= _PLAUSIBLE_SECONDS else event._replace(at=now)

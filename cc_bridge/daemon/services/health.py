@@ -44,8 +44,8 @@ class Health:
     def alive(self) -> dict[str, str]:
         """Return the liveness checks: threads of the storage writer and the forwarder, and periodic tasks.
 
-        A thread that has ended, or a task that no longer runs, is a fault that only a restart of the daemon
-        repairs.
+        The keys are the names of the checks. A value is the fault, empty if there is none. A thread that has
+        ended, or a task that no longer runs, is a fault that only a restart of the daemon repairs.
         """
         writer, forwarder = self._pipeline.writer, self._pipeline.forwarder
         threads = {"writer": writer.alive, "forwarder": forwarder is None or forwarder.alive}

@@ -3,9 +3,10 @@
 Records are lost while the queue in memory or the disk is full.
 
 An episode starts with the first lost record. It ends when the queue is at most half full and the disk has
-room, so that a queue that is full again and again makes one episode. An episode has one error line in the log
-at its start, one with the counts at its end, and one row in the table `gaps` with the reason `records_lost`.
-A daemon that is killed in an episode leaves a row that ends at its last update.
+room. So a queue that is full again and again makes one episode. At its start, an episode has one error line
+in the log. At its end, a second error line has the numbers of lost records. The table `gaps` gets one row
+with the reason `records_lost`, whose end is updated every 10 s during the episode. A daemon that is killed
+leaves the row with the end of the last update.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,9 +30,9 @@ _CALLS = (QueueVisit.__name__, Talk.__name__)
 
 
 class LostRecords(DaemonService):
-    """The service that finds lost records by the counts of the pipeline's writer, and reports them.
+    """The service that reports lost records.
 
-    `now` returns the PBX's clock in UTC seconds.
+    The pipeline's storage writer counts the lost records. `now` returns the PBX's clock in UTC seconds.
     """
 
     def __init__(self, context: Context, pipeline: RecordPipeline, now: Callable[[], float]) -> None:
@@ -81,7 +82,7 @@ class LostRecords(DaemonService):
     # -- inside
 
     def _lost(self) -> dict[str, int]:
-        """Return the numbers of records that the episode has lost so far, by the name of their class."""
+        """Return the numbers of records lost since the start of the episode, by the name of their class."""
         lost = {name: n - self._before.get(name, 0) for name, n in self._writer.lost.items()}
         return {name: n for name, n in sorted(lost.items()) if n}
 
@@ -97,7 +98,10 @@ class LostRecords(DaemonService):
         )
 
     def _update(self, at: float) -> Gap | None:
-        """Write the gap of the episode with its end at the instant `at`, and return it."""
+        """Write the gap of the episode with its end at the instant `at`, and return this gap.
+
+        Without an episode in progress, do nothing and return None.
+        """
         if self._gap is not None:
             lost = self._lost()
             calls = sum(lost.get(name, 0) for name in _CALLS)

@@ -108,12 +108,16 @@ class RatedTalksFinder:
         """Return the caller's talks as observed over AMI, or else as the dialplan's arguments describe them.
 
         The daemon sends a ping first. When Asterisk has answered it, all earlier events have been handled,
-        and the observed talks are up to date. The method waits up to 0.6 s for the answer, and then up to
-        0.6 s for an observed talk that has ended. If there is none by then, `play_prompt` is called and plays
-        a prompt to the caller. If Asterisk does not answer the ping, the agent in the dialplan's arguments is
-        preferred to the observed agent. Return None if neither source names an agent, and STILL_TALKING if
-        the observed talk has not ended. If Asterisk never announced the channel, the result names no agent
-        and no queue.
+        and the observed talks are up to date. The method waits for the answer, up to 0.6 s. Then it waits for
+        an observed talk that has ended, up to 0.6 s. If there is none by then, `play_prompt` is called and
+        plays a prompt to the caller. After the prompt the method looks once more.
+
+        If Asterisk does not answer the ping, the agent in the dialplan's arguments is preferred to the
+        observed agent. If Asterisk never announced the channel, the result names no agent and no queue.
+
+        The result is None if neither source names an agent. It is STILL_TALKING if Asterisk has answered the
+        ping and the observed talk has not ended. It is CONSULTATION if an agent asks a colleague on this
+        channel.
         """
         current = await self._has_caught_up()
         if self._link.up:
@@ -144,13 +148,16 @@ class RatedTalksFinder:
         return RatedTalks(attribution, math.inf, EndedBy.AGENT, request.uniqueid)
 
     def _without_agent(self, request: Request) -> RatedTalks:
-        """Return the talks for a channel that Asterisk never announced: one with no agent and no queue."""
+        """Return the result for a channel that Asterisk never announced; it names no agent and no queue.
+
+        Its talk counts as long enough for a survey.
+        """
         self._log_unknown()
         attribution = Attribution("", [Segment("", "", "")], AttributedBy.UNKNOWN_CHANNEL)
         return RatedTalks(attribution, math.inf, EndedBy.AGENT, request.uniqueid)
 
     def _log_unknown(self) -> None:
-        """Log once a minute that surveys were requested on unknown channels."""
+        """Log that surveys were requested on unknown channels, at most once a minute."""
         if times := self._unknown_lines.note():
             _log.warn(
                 "{times} surveys were requested on a channel that Asterisk never announced; their answers are"

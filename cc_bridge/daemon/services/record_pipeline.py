@@ -113,10 +113,10 @@ class RecordPipeline(DaemonService):
     def stop(self) -> Deferred[None]:
         """Write all remaining records to disk, then stop the forwarder.
 
-        Both have the time that is left of `run.shutdown_timeout_seconds` and 4 s more; see
-        `shutdown_started`. Records that the writer has not written by then are lost, and their number is
-        logged. The forwarder has up to 5 s; records that it does not copy stay in the journal. The Deferred
-        fires at the end.
+        Together these steps have the seconds of `run.shutdown_timeout_seconds` and 4 s more, from the start
+        of the shutdown (see `shutdown_started`). Records that the writer has not written by then are lost,
+        and their number is logged. The forwarder has up to 5 s of this time. Records that it does not copy
+        stay in the journal. The Deferred fires when both steps are over.
         """
         return Deferred.fromCoroutine(self._flush())
 
@@ -142,7 +142,10 @@ class RecordPipeline(DaemonService):
             self._stop_by = self._reactor.seconds() + seconds
 
     def _seconds_left(self) -> float:
-        """Return the seconds until the shutdown must be over; at least 2."""
+        """Return the seconds until the shutdown must be over.
+
+        The result is at least 2, even if less time is left.
+        """
         left = 0.0 if self._stop_by is None else self._stop_by - self._reactor.seconds()
         return max(2.0, left)
 
@@ -209,7 +212,7 @@ class RecordPipeline(DaemonService):
         return max(self.writer.oldest_seconds, self.in_journal_seconds())
 
     def publish(self, record: Record) -> None:
-        """Pass a record to the subscribers, without writing it."""
+        """Pass a record to the subscribers. The calling code writes it."""
         for subscriber in self._subscribers:
             try:
                 subscriber(record)

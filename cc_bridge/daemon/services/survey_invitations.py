@@ -144,8 +144,8 @@ class SurveyInvitations(DaemonService):
     def record_consent(self, uniqueid: str, given: bool) -> None:
         """Remember whether the caller on this channel consented to a survey.
 
-        Callers are asked for their consent before they enter the queue. While calls are observed, an answer
-        on a channel that Asterisk never announced is ignored.
+        Callers are asked for their consent before they enter the queue. While calls are observed, a consent
+        or refusal on a channel that Asterisk never announced is ignored.
         """
         if self._link.up and not self._tracker.knows_channel(uniqueid):
             return
@@ -320,7 +320,8 @@ class SurveyInvitations(DaemonService):
         The introduction says who calls, and why. The returned invitation has no company prompt, since the
         caller has just heard the company's name.
 
-        If `invitation` is None, cc_bridge planned no callback for this call: return the reason NO_AGENT.
+        If cc_bridge planned no callback for this call, `invitation` is None. Then play nothing and return the
+        reason NO_AGENT.
         """
         if invitation is None:
             return NotAskedReason.NO_AGENT

@@ -10,7 +10,10 @@ _TICK_SECONDS = 1.0
 
 
 class Ticks(DaemonService):
-    """The service that calls each function of `functions` once a second. Their keys are names for the log."""
+    """The service that calls each function of `functions` once a second.
+
+    The keys of `functions` are the names of the functions in the log and in /healthz.
+    """
 
     def __init__(self, context: Context, functions: Mapping[str, Callable[[], None]]) -> None:
         super().__init__(context)

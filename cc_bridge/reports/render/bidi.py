@@ -1,7 +1,8 @@
 """Isolation of numbers in right-to-left text, by the invisible characters of Unicode. Pure.
 
-Without it, a number in Persian text can exchange its sides with a sign or with another number: `12 %` after a
-Persian word is drawn with the sign on the left, at the start of a line with the sign on the right.
+Without isolation, the text around a number decides on which side its sign is drawn. For example, the sign of
+`12 %` is drawn on the left after a Persian word, but on the right at the start of a line. Two numbers can
+exchange their places too.
 """
 
 import re

@@ -113,9 +113,10 @@ def _cells(table: ReportTable, row: ReportRow, wording: Localization) -> Iterato
 
 
 def _breakable(details: str) -> str:
-    """Return the details of a figure such that a line can break only between interval and sample size.
+    """Return the details of a figure, in which a line can break only between its two parts.
 
-    Details without the sign `·` between them are returned unchanged.
+    The parts are the confidence interval and the sample size. Details without the sign `·` between the parts
+    are returned unchanged.
     """
     if " · " not in details:
         return details

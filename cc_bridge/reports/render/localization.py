@@ -115,9 +115,9 @@ class Localization:
         return self.text("meanings", column.name)
 
     def isolated(self, text: str) -> str:
-        """Return a text of the reader's language that keeps the sides of its numbers.
+        """Return a text in the reader's language, with each number isolated if the language is right-to-left.
 
-        In right-to-left text each number is isolated. Other text is returned unchanged.
+        An isolated number and its sign are drawn as in left-to-right text. Other text is returned unchanged.
         """
         return isolated_numbers(text) if self.direction == "rtl" else text
 
