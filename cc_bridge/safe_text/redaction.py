@@ -28,16 +28,20 @@ _PLAIN_VALUE = re.compile(r"[\w.-]{1,20}")
 
 
 def has_address(url: str) -> bool:
-    """Return whether a text is a URL with a valid address after user and password, if it has them.
+    """Return whether a text is a URL with a valid host and port after the user and password, if it has them.
 
-    The password ends at the first `@`. If it contains an `@` itself, the rest of it seems to be the address.
+    An empty host is valid. The password ends at the first `@`. If the password itself contains an `@`, the
+    rest of the password is taken for a part of the host. Then the result is usually False.
     """
     found = _LOGIN_AND_ADDRESS.match(url)
     return found is not None and _ADDRESS.fullmatch(found["address"]) is not None
 
 
 def redacted(text: str) -> str:
-    """Return a text unchanged, or with its secrets masked if it can be a URL or has user and password."""
+    """Return what `redacted_url` returns if a text may be a URL, otherwise the text itself.
+
+    A text may be a URL if it contains `://`, or a colon with an `@` after it, as in `user:password@host`.
+    """
     return redacted_url(text) if _CREDENTIALS.search(text) else text
 
 

@@ -1,7 +1,8 @@
 """Readers of small text files and of TOML: any content gives a result or an error text of one line. Pure.
 
-A path can lead to a device that never ends, and a file can have any size. The parser of TOML calls itself for
-each list in a list. Python converts no number of more than 4300 digits.
+A path can lead to a device that never ends, and a file can have any size. So the number of bytes is limited.
+Python's TOML parser raises RecursionError for lists that are nested too deeply. For a number of more than
+4300 digits it raises a ValueError that is no TOMLDecodeError.
 """
 
 import re
@@ -24,7 +25,8 @@ _LONG_KEY = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){40}")
 def read_bytes(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
     """Return the content of a file.
 
-    Raises UnreadableFile with the reason, but without the path, also for a file of more than `max_bytes`.
+    Raises UnreadableFile if the file cannot be read or has more than `max_bytes`. The error's text has the
+    reason, but not the path.
     """
     try:
         with path.open("rb") as file:
@@ -41,7 +43,8 @@ def read_bytes(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
 def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
     """Return the text of a file in UTF-8.
 
-    Raises UnreadableFile with the reason, but without the path, also for a file of more than `max_bytes`.
+    Raises UnreadableFile if the file cannot be read, has more than `max_bytes`, or is not in UTF-8. The
+    error's text has the reason, but not the path.
     """
     try:
         return read_bytes(path, max_bytes).decode()

@@ -53,9 +53,11 @@ def block_file(path: str, lines: list[str], group: str, read: ReadFile, owner: s
 
 
 def _globals(extensions: str) -> str:
-    """Return the first line of a section with global variables, for the end of the text of extensions.conf.
+    """Return the line that begins a section of global variables to be added to extensions.conf.
 
-    Of two sections [globals], Asterisk reads the first only. Extending a missing section is an error.
+    `extensions` is the present text of that file. If it has a section [globals], the line extends this
+    section, because Asterisk reads only the first of two. Otherwise the line begins a new section, because
+    extending a missing section is an error.
     """
     there = re.search(r"^[ \t]*\[globals\]", without_block(extensions), re.MULTILINE)
     return "[globals](+)" if there else "[globals]"

@@ -92,12 +92,14 @@ def apply(plan: SetupPlan, machine: Machine, report: Report) -> bool:
 def undo(machine: Machine, report: Report) -> bool:
     """Bring back the state before the first setup. Return whether everything was undone.
 
-    A file that was changed after the setup is not overwritten. If setup had added lines at its end, these
-    lines are removed. If setup had created or replaced the whole file, the file stays as it is, this is
-    reported, and the result is False. Raises SetupError or OSError.
+    If a file was changed after the setup, its earlier content is not brought back. If setup had only added
+    lines at the end of such a file, these lines are removed. If setup had created or replaced such a file,
+    the file stays as it is. This is reported, and the result is False. The result is also False if a command
+    failed.
 
-    If the administrator's dialplan still sends calls to cc_bridge, raise SetupError and change nothing:
-    without cc_bridge's dialplan, Asterisk would hang up these calls.
+    If the administrator's dialplan still sends calls to cc_bridge, nothing is changed and SetupError is
+    raised: without cc_bridge's dialplan, Asterisk would hang up these calls. SetupError is also raised if the
+    setup's record is damaged, and OSError if a file cannot be read or written.
     """
     record = SetupRecord.load(machine)
     if not record.files:
@@ -117,9 +119,10 @@ def undo(machine: Machine, report: Report) -> bool:
 
 
 def _references(machine: Machine, record: SetupRecord) -> Iterator[str]:
-    """Yield each line that sends calls to dialplan files of cc_bridge which an undo removes.
+    """Yield the lines of the administrator's dialplan that send calls to cc_bridge's dialplan.
 
-    Each text has the path of the file before the line. `record` has the files that setups wrote.
+    Each text has the form `path: line`, with the path of the line's file. Yield nothing if the undo does not
+    remove cc_bridge's dialplan file. `record` has the files that setups wrote.
     """
     removed = {path for path, file in record.files.items() if not file.backup}
     if f"{_ETC}/{DIALPLAN}" not in removed:
@@ -181,7 +184,7 @@ def _restore(path: str, machine: Machine, record: SetupRecord, report: Report) -
 
 
 def quoted(command: Command) -> str:
-    """Return a command as it can be pasted into a shell; its words contain no quotation mark."""
+    """Return a command as it can be pasted into a shell. No word may contain a quotation mark."""
     return " ".join(f"'{word}'" if " " in word else word for word in command)
 
 

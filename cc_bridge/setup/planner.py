@@ -90,8 +90,8 @@ def make_plan(options: SetupOptions, shipped: Sequence[ShippedFile], read: ReadF
 def _secret_of(section: str, read: ReadFile, usual_file: str = "") -> str:
     """Return the secret in a section of the settings that the machine already has, empty if there is none.
 
-    `usual_file` is the file of the secret if the settings name none. Raises SetupError if the settings are
-    not valid TOML, or name a secret file that is missing.
+    `usual_file` is the secret's file if the settings name no file; it may be missing. Raises SetupError if
+    the settings are not valid TOML, or name a secret file that is missing or empty.
     """
     try:
         options = parse_toml(text_of(read(SETTINGS))).get(section, {})

@@ -38,8 +38,9 @@ _EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
 def make_engine(url: str | URL, connections: int = 5, answer_seconds: float | None = None) -> Engine:
     """Return an engine that connects at its first use and keeps up to `connections` connections open.
 
-    A database server must answer each question within `answer_seconds`; None is no limit. Otherwise the
-    connection is closed, and a database error is raised. SQLite has no such limit.
+    A database server must answer each question within `answer_seconds`. If it does not, the connection is
+    closed, and a database error is raised. With None, the limit on MySQL and MariaDB is 30 s, and PostgreSQL
+    has none. SQLite never has one.
 
     Raises StorageError for a URL that can never work: invalid, of an unsupported database, of a driver that
     is not installed, or in a directory that does not exist.
@@ -79,10 +80,10 @@ def shown_url(engine: Engine) -> str:
 
 
 def _limit_postgresql(engine: Engine, seconds: float) -> None:
-    """Let each connection of an engine wait for an answer of PostgreSQL for up to `seconds`, and a bit more.
+    """Let each connection of an engine wait for PostgreSQL's answer for up to `seconds` and 2 s more.
 
-    PostgreSQL itself ends a statement after `seconds` (see `_options`). The connection waits longer, so that
-    a server that works sends its error.
+    PostgreSQL itself ends a statement after `seconds` (see `_options`) and then sends an error. The 2 s let
+    this error arrive. If it does not arrive, the connection is closed.
     """
     from cc_bridge.storage.psycopg_limit import limited_connection  # noqa: PLC0415 - psycopg is optional
 
@@ -153,12 +154,13 @@ def _sqlite(url: URL, connections: int) -> Engine:
 def check_header(path: Path) -> None:
     """Raise sqlite3.DatabaseError if a file does not start like an SQLite database.
 
-    SQLite itself would not notice this while the file is open: it reads the start of the file from memory,
-    and writes new data to another file at first. An empty or missing file passes.
+    An empty or missing file passes. If another program overwrites the file while SQLite has it open, SQLite
+    does not notice this: it has the start of the file in memory, and writes new data to the write-ahead log
+    first.
 
-    The file is opened once, and is closed only after it was deleted. If a process closes any descriptor of a
-    file, the system releases all locks of this process on the file, also those of SQLite (fcntl(2)). Other
-    processes would then delete the write-ahead log.
+    This function opens each file once. It closes the file only after the file was deleted. If a process
+    closes any descriptor of a file, the system releases all locks of this process on the file, also those of
+    SQLite (fcntl(2)). Other processes would then delete the write-ahead log.
     """
     key = identity(path)
     if key is None:

@@ -89,8 +89,8 @@ def open_database(url: str | URL, answer_seconds: float | None = None) -> Engine
     """Return an engine for a database that has the schema of this cc_bridge.
 
     An empty database gets the schema; an older schema is upgraded. A database server must answer each
-    question within `answer_seconds`, except during an upgrade, which takes minutes with millions of rows.
-    None is no limit.
+    question within `answer_seconds`; `make_engine` says what None means. The upgrade takes minutes with
+    millions of rows, so it always runs as with None.
     """
     engine = make_engine(url, answer_seconds=answer_seconds)
     try:

@@ -1,8 +1,8 @@
-"""A connection to PostgreSQL that never waits for an answer without an end.
+"""A connection to PostgreSQL that waits for an answer only for a limited time.
 
-A server that is stopped or swapped out, and a middlebox that has dropped the connection, accept a question
-and never answer it. TCP does not notice this, and libpq waits for ever. PostgreSQL's own `statement_timeout`
-does not help: the server would have to work.
+Some servers and networks accept a question and never answer it: a server that is stopped or swapped out, or a
+middlebox that has dropped the connection. TCP does not notice this, and libpq waits for ever. PostgreSQL's
+own `statement_timeout` does not help, because the server itself must act on it.
 """
 
 from collections.abc import Generator
@@ -25,9 +25,11 @@ def limited_connection(seconds: float) -> type[psycopg.Connection[Any]]:
             return super().wait(self._until(gen, monotonic() + seconds), *args, **options)
 
         def _until(self, gen: Generator[Any, Any, Any], deadline: float) -> Generator[Any, Any, Any]:
-            """Pass on what the generator `gen` and its caller exchange, until `deadline` (monotonic seconds).
+            """Run psycopg's generator `gen` to its end and return its result, but only until `deadline`.
 
-            psycopg resumes the generator when data has arrived, and ten times a second.
+            `deadline` is in monotonic seconds. After it, the connection is closed and OperationalError is
+            raised. The deadline is noticed in time, because psycopg resumes this generator at least ten times
+            a second.
             """
             ready = None
             while True:

@@ -30,8 +30,8 @@ class Attribution:
     """The agents who talked with one caller in one call, as segments. There is at least one segment.
 
     A segment is the part of the call in which one agent talked with the caller. It has the agent and the
-    queue. The segments are in the order of the talks. If `by` is UNKNOWN_CHANNEL, the only segment names no
-    agent and no queue.
+    queue. The segments are in the order of the talks. `by` is the source from which the agents are known. If
+    it is UNKNOWN_CHANNEL, the only segment has an empty agent and an empty queue.
     """
 
     call_id: str  # Asterisk's Linkedid; empty for an unknown channel

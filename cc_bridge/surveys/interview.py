@@ -1,9 +1,11 @@
 """The interview: a state machine that returns the next step of a survey after each step's outcome. Pure.
 
 A key that the caller presses during the prompt before a question already counts as an answer to this
-question, but never as consent to a recording. The last prompt is the thanks if the caller has answered a
-question, else the goodbye. It is also played in these cases: the retries or the time of the survey are used
-up, the sound file of a question is missing, an answer could not be stored.
+question, but never as consent to a recording.
+
+The last prompt is the thanks if the caller has answered a question, else the goodbye. The last prompt is also
+played if the retries or the time of the survey are used up, if the sound file of a question is missing, or if
+an answer could not be stored.
 
 A hang-up and the end of the survey's time can occur in every state, so the state table has no entries for
 them. A hang-up ends the interview without a last prompt.

@@ -49,8 +49,8 @@ class AsteriskSound(SurveyTable):
 class PromptVoice(SurveyTable):
     """The voice that reads the prompts of one language: the engine, its voice, and the speed.
 
-    An empty `name` means the engine's own voice for the language. The engine COMMAND starts the command line
-    `command`, in which `{wav}` means the file to be written. It receives the text at its standard input.
+    An empty `name` means the engine's own voice for the language. The engine COMMAND runs the command line
+    `command`, in which `{wav}` means the file to be written. The program gets the text at its standard input.
     """
 
     engine: Engine = Field(default=Engine.ESPEAK_NG, strict=False)
@@ -62,7 +62,10 @@ class PromptVoice(SurveyTable):
 
     @model_validator(mode="after")
     def _has_its_command(self) -> Self:
-        """Raise ValueError unless exactly a voice with the engine COMMAND has a command with `{wav}`."""
+        """Raise ValueError if `command` does not fit the engine.
+
+        A voice with the engine COMMAND needs a command that contains `{wav}`. Any other voice must have none.
+        """
         if (self.engine is Engine.COMMAND) is not bool(self.command):
             raise ValueError('a voice with engine = "command" needs a command, and no other voice has one')
         if self.command and WAV not in self.command:

@@ -1,11 +1,12 @@
 """One HTTP connection: at most one answer waits, a body is short, and a request arrives in time.
 
-Twisted answers all requests that a peer sends in one go. A peer that sends thousands of them and reads no
-answer would so fill the memory and stop the reactor. Here a request is read only after the answer to the one
-before it has left for the network, as far as the buffer of the transport allows (64 KiB).
+A peer may send many requests before it reads an answer. Twisted would answer all of them. With thousands of
+requests, these answers would fill the memory and stop the reactor. Here the next request is read only after
+the transport has taken the answer before it. At most 64 KiB then still wait in the transport's buffer.
 
-Twisted stores a body of any size in a file before the page is asked. Here a body that is too long is refused
-when its length is known. Nothing on this site reads a form, so no body is parsed.
+Twisted stores a body of any size in a file before the page's code runs. Here a body that is too long is
+refused as soon as the header announces it, or as soon as too many bytes have arrived. Nothing on this site
+reads a form, so no body is parsed.
 """
 
 from collections import Counter
@@ -47,7 +48,7 @@ class HttpLimits:
 
 
 class ConnectionOwner(Protocol):
-    """The interface of the site that owns connections.
+    """The interface of the site, as its connections use it.
 
     turns: the turns in which requests are answered
     limits: the limits of connections and requests
@@ -71,7 +72,7 @@ class PageRequest(Request):
     channel: "HttpConnection"
 
     def gotLength(self, length: int | None) -> None:  # noqa: ARG002, N802  # Twisted's name, likewise below
-        """Keep the body in memory, whatever its length."""
+        """Keep the body in memory, whatever its announced length; `handleContentChunk` limits its size."""
         self.content = BytesIO()
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
@@ -123,7 +124,7 @@ class HttpConnection(HTTPChannel):
     # -- called by Twisted
 
     def resetTimeout(self) -> None:  # noqa: N802
-        """Do nothing: each byte would extend the time of a request. `dataReceived` sets the time limits."""
+        """Do nothing, so that no received byte extends a time limit; `dataReceived` sets these limits."""
 
     def dataReceived(self, data: bytes) -> None:
         """Read a part of a request. The first part sets the time limit within which the rest must arrive."""
@@ -192,7 +193,7 @@ class HttpConnection(HTTPChannel):
             self._read_on()
 
     def resumeProducing(self) -> None:  # noqa: N802
-        """Continue, because the transport has sent all that was written."""
+        """Read the next request if it waited until the transport had sent all that was written."""
         super().resumeProducing()  # type: ignore[no-untyped-call]
         if self.paused and not self.answering:
             self._read_on()

@@ -64,11 +64,12 @@ ApplyAction = Callable[[str, Action, str, str], Deferred[ActionResult]]
 class FollowUpsResource(TreeResource):
     """The resource /api/follow-ups, and below it the actions on each follow-up.
 
-    `read` gets the owner (empty for all owners) and the states of the follow-ups to return. `move` does an
-    action. It gets the follow-up's id, the action, the name of the person who acts, and the result or reason
-    that this person has entered. `now` returns UTC seconds since the epoch. `zone` returns the contact
-    centre's time zone. `titles` returns a queue's title in each language; by default that is its name.
-    `question_titles` returns a question's title in each language that has one; by default it has none.
+    `read` returns follow-ups; it gets their owner (empty for all owners) and their states. `move` does an
+    action on a follow-up. It gets the follow-up's id, the action, the name of the person who acts, and the
+    result or reason that this person has entered. `now` returns UTC seconds since the epoch. `zone` returns
+    the contact centre's time zone. `titles` returns a queue's title in each language; by default each title
+    is the queue's name. `question_titles` returns a question's title in each language that has one; by
+    default no language has one.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ _SECONDS = 5.0  # time limit of an answer
 
 
 def usual_rate() -> RateLimiter:
-    """Return a rate limit for the requests of programs and pages."""
+    """Return a new rate limit with the usual values, for requests of programs (such as a CRM) and pages."""
     return RateLimiter(_AT_ONCE, _A_SECOND)
 
 

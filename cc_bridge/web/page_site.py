@@ -57,10 +57,11 @@ class PageSite(Site):
         return HttpConnection()
 
     def buildProtocol(self, addr: IAddress | None) -> HttpConnection | None:  # type: ignore[override]
-        """Return the protocol of a new connection from `addr`; None, which closes it, if there are too many.
+        """Return the protocol of a new connection from `addr`; None, which closes it, if there is no room.
 
-        Before a new connection is closed, an old one without a request in progress is, or one of a greedier
-        peer.
+        If the limit of connections is reached, another connection is closed for the new one: one without a
+        request in progress, else one of a peer with at least two connections more than the new one's peer.
+        Without such a connection, there is no room.
         """
         peer = getattr(addr, "host", "?")
         if self.connections >= self.limits.connections and not self._make_room(peer):
@@ -71,7 +72,11 @@ class PageSite(Site):
         return connection
 
     def moved(self, connection: HttpConnection) -> None:
-        """Note that a request on this connection was answered."""
+        """Note that a request on this connection was answered.
+
+        Of the connections without a request in progress, the one that was answered longest ago is closed
+        first.
+        """
         if connection in self._connections:
             self._connections[connection] = self._connections.pop(connection)
 
@@ -107,7 +112,11 @@ class PageSite(Site):
         return True
 
     def _of_greedier_peer(self, peer: str) -> HttpConnection | None:
-        """Return the oldest connection of the peer with the most connections; None if that is `peer`."""
+        """Return a connection of the peer with the most connections, the one that was answered longest ago.
+
+        Return None if this peer has not at least two connections more than `peer`. With only one more, `peer`
+        would be the greedier one after the exchange.
+        """
         counts = Counter(self._connections.values())
         greediest = max(counts, key=counts.__getitem__, default=peer)
         if counts[greediest] <= counts[peer] + 1:

@@ -1,7 +1,7 @@
 """The peer of a request behind a proxy: its address, and whether it speaks TLS with the proxy.
 
-A proxy sends both in the headers X-Forwarded-For and X-Forwarded-Proto. Any peer can send these headers, so
-only those of a trusted proxy are believed.
+A proxy sends the address in the header X-Forwarded-For, and in X-Forwarded-Proto whether the peer speaks TLS.
+Any peer can send these headers, so only those of a trusted proxy are believed.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _LOOPBACK = ("127.0.0.0/8", "::1")
 
 
 class TrustedProxies:
-    """The networks of the trusted proxies, such as `192.0.2.7` or `10.0.0.0/8`.
+    """The trusted proxies: single addresses such as `192.0.2.7`, and networks such as `10.0.0.0/8`.
 
     Raises ValueError for a text that is no address and no network.
     """
@@ -27,9 +27,11 @@ class TrustedProxies:
     def peer(self, address: str, forwarded_for: str) -> str:
         """Return the address of the peer that sent a request through trusted proxies.
 
-        `address` is the other end of the connection. `forwarded_for` is the header X-Forwarded-For. Each
-        proxy appends the address from which it got the request. So the last address that is not a trusted
-        proxy is the peer. The result is `address` if it is no trusted proxy.
+        `address` is the other end of the connection. It is the result if it is not the address of a trusted
+        proxy. `forwarded_for` is the header X-Forwarded-For, to which each proxy appends the address from
+        which it got the request. So the peer is the last address in it that is not the address of a trusted
+        proxy. If all are, the peer is the first one. A text that is no address is ignored, and so is all that
+        stands before it.
         """
         named = [each.strip() for each in forwarded_for.split(",")] if forwarded_for else []
         while named and self.trusts(address) and _address(named[-1]) is not None:

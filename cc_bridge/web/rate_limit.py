@@ -54,7 +54,10 @@ class LogLimiter:
         self._unlogged = 0
 
     def note(self) -> int:
-        """Count one occurrence of the fault. Return the number for the log line; 0 if no line is due."""
+        """Count one occurrence of the fault. Return 0 if no log line is due yet.
+
+        Otherwise, return the number of occurrences since the last line, for the new line.
+        """
         now = self._seconds()
         self._unlogged += 1
         if self._logged_at is not None and now - self._logged_at < _SECONDS_BETWEEN_LINES:
@@ -64,7 +67,10 @@ class LogLimiter:
 
 
 def _site(peer: str) -> str:
-    """Return the network of an IPv6 address, whose addresses one peer can change; other text unchanged."""
+    """Return the first 64 bits of an IPv6 address; other text unchanged.
+
+    One customer of a provider has all addresses with these bits, and could use another one for each request.
+    """
     try:
         address = ip_address(peer)
     except ValueError:

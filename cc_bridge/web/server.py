@@ -34,8 +34,9 @@ Checks = Callable[[], Mapping[str, str]]
 class _MetricsResource(LeafResource):
     """The page /metrics: the metrics in the format of Prometheus.
 
-    A peer that asks again and again gets the same page for ten times as long as making it took. So making
-    pages takes at most a tenth of the time. `seconds` returns the time in seconds of a steady clock.
+    The page is kept for ten times as long as making it took. Until then, a request with the same header
+    Accept gets the kept page. So such requests use at most a tenth of the time. `seconds` returns the time in
+    seconds of a clock that is never set back.
     """
 
     def __init__(self, scrape: Scrape, seconds: Callable[[], float]) -> None:

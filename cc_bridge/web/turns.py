@@ -14,8 +14,9 @@ __all__ = ["Turns"]
 class Turns:
     """The turns of requests: one request is answered at a time, and between two answers is a pause.
 
-    The pause is as long as the answer before it took, at least until the next turn of the reactor. `reactor`
-    is None outside a daemon; there is no pause then, and each request is answered immediately.
+    The pause is as long as the answer before it took. It ends in the reactor's next iteration at the
+    earliest. `reactor` is None outside a daemon; there is no pause then, and each request is answered
+    immediately.
     """
 
     def __init__(self, reactor: IReactorTime | None) -> None:
@@ -24,7 +25,7 @@ class Turns:
         self._paused = False
 
     def take(self, who: Hashable, answer: Callable[[], None]) -> None:
-        """Call `answer` now if nothing else is being answered, otherwise in its turn.
+        """Call `answer` now, or in its turn if another request is being answered or the pause after it lasts.
 
         `who` identifies the request for `drop`.
         """

@@ -72,7 +72,8 @@ class EventStream:
     def make_room(self, peer: str) -> bool:
         """Return whether `peer`, an address, may subscribe.
 
-        If the limit is reached, the oldest subscriber of a peer with more subscribers is disconnected for it.
+        If the limit of subscribers is reached, a subscriber must be disconnected for it: the oldest one of
+        the peer with the most. Return False if that peer has not at least two subscribers more than `peer`.
         """
         if not self.full:
             return True

@@ -29,8 +29,8 @@ def create_private(path: Path) -> None:
 def open_private(path: Path, flags: int) -> int:
     """Open a file with the `flags` of `os.open`, and create it as a private file if it does not exist.
 
-    Return the file descriptor. Raises OSError, also for a symbolic link: the owner of the directory could
-    make root write into any file of the machine with it.
+    Return the file descriptor. Raises OSError, also for a symbolic link: with a link, the owner of the
+    directory could make root write into any file of the machine.
     """
     flags |= os.O_CLOEXEC | os.O_NOFOLLOW
     try:

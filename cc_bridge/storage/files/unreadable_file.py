@@ -54,7 +54,7 @@ def set_aside(file: Path, error: BaseException) -> Path:
 
 
 def set_aside_files(file: Path) -> list[Path]:
-    """Return the unreadable files that were set aside in place of `file`, oldest first."""
+    """Return the present paths of the unreadable files that had the path `file`, oldest first."""
     found = file.parent.glob(f"{file.name}{UNREADABLE}*")
     return sorted(path for path in found if not path.name.endswith(_BESIDE[1:]))
 

@@ -15,7 +15,10 @@ _PRIMARY = 0xFF  # an extended error code of SQLite has the primary one in its l
 
 
 def try_write(connection: Connection) -> None:
-    """Write nothing to a database with the newest schema. Raises DBAPIError if a write is not possible."""
+    """Test whether a database can be written to, and change nothing. Raises DBAPIError if it cannot.
+
+    The database must have the newest schema.
+    """
     connection.execute(
         update(observation_watermarks)
         .values(pbx=observation_watermarks.c.pbx)
@@ -27,7 +30,8 @@ def try_write(connection: Connection) -> None:
 def require_write_access(engine: Engine) -> None:
     """Raise StorageError if this process has no right to write to an SQLite database.
 
-    A database that is locked or whose disk is full passes: the daemon keeps its records until it can write.
+    A database that is locked or whose disk is full raises nothing: the daemon keeps its records in memory
+    until it can write.
     """
     try:
         with engine.connect() as connection:

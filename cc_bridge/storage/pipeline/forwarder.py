@@ -1,15 +1,15 @@
 """The forwarder: a thread that copies the journal to a database server, in order.
 
 A failed batch is retried until it succeeds. Each batch is one transaction on the server; after its commit,
-the journal notes that the entries were forwarded. If the daemon crashes before that note, the batch is sent
-again, without harm, because each row is an upsert by its key. After a lost connection, the entries of the
-last two minutes are sent again.
+the journal notes it. If the daemon crashes in between, the batch is sent again, without harm: each row is an
+upsert by its key. After a lost connection, the entries of the last two minutes are sent again, because the
+server may have lost them.
 
 The forwarder also creates or upgrades the server's schema. A row that the server rejects stays in the
 journal, among the rejected entries.
 
-If the server has become unreachable, the thread hangs up to `storage.answer_timeout_seconds`. So `stop` never
-joins the thread. The next daemon forwards the remaining entries.
+If the server does not answer, the thread is blocked for up to `storage.answer_timeout_seconds`. So `stop`
+never joins it. The remaining entries are forwarded after the next start.
 """
 
 from collections.abc import Callable, Sequence

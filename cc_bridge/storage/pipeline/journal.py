@@ -241,10 +241,10 @@ class Journal:
     # Methods that run under the lock of the file.
 
     def _opened(self, connection: sqlite3.Connection) -> None:
-        """Count the rejected entries. A new file continues the entry numbers of the file that it replaces.
+        """Count the rejected entries, and let a new file continue the entry numbers of the file before it.
 
-        An entry of the earlier file that is just being forwarded can then not be taken for one of the new
-        file.
+        While the file is replaced, the forwarder may be sending an entry of the earlier file. With continued
+        numbers, it cannot acknowledge an entry of the new file by mistake.
         """
         self._count_rejected(connection)
         row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone()

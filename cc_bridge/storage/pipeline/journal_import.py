@@ -31,9 +31,9 @@ class JournalImport(NamedTuple):
 def pending_in(file: Path, *, sets_aside: bool = False) -> int:
     """Return the number of records that wait in a journal; 0 if the file does not exist.
 
-    With `sets_aside`, a file that cannot be read is renamed, and the result is 0.
+    With `sets_aside`, a file whose content is damaged is renamed, and the result is 0.
 
-    Raises StorageError if the journal cannot be used or another process holds it.
+    Raises StorageError if the journal cannot be used, for example because another process has locked it.
     """
     if not file.exists():
         return 0

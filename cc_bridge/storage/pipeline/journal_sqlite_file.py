@@ -76,8 +76,9 @@ class JournalSqliteFile:
     def transaction(self) -> Generator[sqlite3.Connection]:
         """Run a transaction in a `with` block; the block gets the connection to the file.
 
-        Any failure rolls the transaction back and closes the file. Other threads wait until the block ends.
-        If the failure shows that the file cannot be read, the next transaction may have a new file.
+        Other threads wait until the block ends. Any failure rolls the transaction back and closes the file.
+        If the failure shows that the file's content is damaged, and `sets_aside` is set, the file is renamed.
+        The next transaction then makes a new file.
         """
         with self._lock:
             try:

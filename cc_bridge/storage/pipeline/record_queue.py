@@ -4,13 +4,13 @@ The queue is the only state that the two threads share. The reactor adds records
 them. Every method may be called from any thread. Only `next_batch` and `pause` wait. The queue's lock is
 never held during I/O.
 
-Records can form a group, such as the records of ended calls and the checkpoints of calls that are still open.
+Records can form a group, such as the records of ended calls and the checkpoints of calls that have not ended.
 All records of a group are written in one transaction.
 
 A record stays in the queue until `written` removes it. After any failure the queue therefore still holds
 every record that is not on disk.
 
-The queue is bounded by the memory that its records need.
+The queue has two limits: the number of its records, and the memory that they need.
 """
 
 from collections import Counter, deque
@@ -72,9 +72,10 @@ class RecordQueue:
     def __init__(
         self, bound: float = inf, full: Callable[[], bool] = lambda: False, max_bytes: float = inf
     ) -> None:
-        """Set the greatest number of records, `bound`, and their greatest size in bytes, `max_bytes`.
+        """Set the two limits of the queue and a function.
 
-        `full` returns True while the disk is full.
+        `bound` is the greatest number of records, and `max_bytes` the greatest size of them in memory, in
+        bytes. `full` returns True while the disk is full.
         """
         self.max_bytes = max_bytes
         self.bytes = 0  # estimate of the memory of all records
@@ -97,7 +98,10 @@ class RecordQueue:
 
     @property
     def fill_ratio(self) -> float:
-        """The used part of the queue's limits; 1 or more means that the queue is full."""
+        """The used part of the limit of records or of memory, whichever is greater.
+
+        It is 1 or more while the queue is full.
+        """
         return max(len(self._queue) / self._bound, self.bytes / self.max_bytes)
 
     @property
@@ -111,15 +115,18 @@ class RecordQueue:
             return monotonic() - self._queue[0].since if self._queue else 0.0
 
     def add(self, record: Record, done: Deferred[None] | None = None, *, last: bool = True) -> bool:
-        """Add a record and return True, or count it as dropped and return False.
+        """Add a record. Return False if the queue does not accept it.
 
-        All records of a group are written in one transaction; `last` is True if the record ends its group.
+        `last` is True if the record ends its group; all records of a group are written in one transaction.
         `done` fires once the record is on disk; None means that no code waits for it.
 
-        While the queue or the disk is full, only these records are accepted: records with `done`, answers,
-        survey attempts and opt-outs. If only the disk is full, checkpoints are accepted too, because a
-        checkpoint replaces the earlier one and needs no more space. Checkpoints and watermarks that are not
-        accepted are not counted as dropped, because a later one replaces them.
+        A draining or closed queue accepts no record. While the queue or the disk is full, only these records
+        are accepted: records with `done`, survey answers, survey attempts and opt-outs. If only the disk is
+        full, checkpoints are accepted too. A checkpoint replaces the earlier one on disk, so it needs no more
+        space.
+
+        A record that is not accepted is counted as dropped, except for checkpoints and observation
+        watermarks, because a later one replaces them.
         """
         if not isinstance(record, Record):
             raise TypeError(f"not a record: {type(record).__name__}")

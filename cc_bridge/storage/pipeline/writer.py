@@ -91,12 +91,18 @@ class Writer:
 
     @property
     def max_backlog_bytes(self) -> float:
-        """The memory that the backlog may need, in bytes. Further records are lost, except ratings."""
+        """The memory that the backlog may need, in bytes. If it is reached, most records are lost.
+
+        Only these are still accepted: the records of `commit`, survey answers, survey attempts and opt-outs.
+        """
         return self._backlog.max_bytes
 
     @property
     def fill_ratio(self) -> float:
-        """The used part of the limits of the backlog; 1 or more while the backlog or the disk is full."""
+        """The used part of the backlog's limit of records or of memory, whichever is greater.
+
+        It is 1 or more while the backlog or the disk is full.
+        """
         return max(self._backlog.fill_ratio, float(self._sink.full))
 
     @property
