@@ -82,7 +82,7 @@ def prompts(
     if command and WAV not in command:
         raise click.UsageError(f"--command needs {WAV}, the file that the command must write")
     if sheet:
-        say(recording_sheet(parsed, languages))
+        click.echo(recording_sheet(parsed, languages), nl=False)
     elif check:
         _check(parsed, out, languages)
     else:

@@ -108,10 +108,13 @@ def _content(path: Path | None) -> dict[str, Any]:
 def _quoted(text: str, fault: str) -> str:
     """Return the end of an error text about faulty TOML: the faulty line, with a possible secret masked.
 
-    `fault` is the parser's text. If it names no line, the last line is quoted. The result is empty for a line
-    that is neither an option nor a heading, because such a line can be a part of a secret.
+    `fault` is the parser's text, which names the line or the end of the file. The result is empty if it names
+    neither. It is also empty for a line that is neither an option nor a heading, because such a line can be a
+    part of a secret.
     """
     place = re.search(r"\(at line (\d+), ", fault)
+    if place is None and "end of document" not in fault:
+        return ""
     lines = text.splitlines() or [""]
     line = lines[min(int(place[1]) if place else len(lines), len(lines)) - 1].strip()
     if _QUOTABLE.fullmatch(line):

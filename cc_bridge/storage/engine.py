@@ -7,6 +7,7 @@ file that was opened, a new connection is made. If the file was overwritten, an 
 
 import os
 import sqlite3
+from math import inf
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -31,6 +32,7 @@ _CONNECT_ARGS: dict[str, dict[str, Any]] = {
     "psycopg": {"connect_timeout": 5, "tcp_user_timeout": 30_000},
     "pymysql": {"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30},
 }
+_ANSWER_TIMEOUTS = {"read_timeout", "write_timeout"}
 _GRACE_SECONDS = 2.0  # after a statement's time limit, for the server's error to arrive
 _EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
 
@@ -40,7 +42,7 @@ def make_engine(url: str | URL, connections: int = 5, answer_seconds: float | No
 
     A database server must answer each question within `answer_seconds`. If it does not, the connection is
     closed, and a database error is raised. With None, the limit on MySQL and MariaDB is 30 s, and PostgreSQL
-    has none. SQLite never has one.
+    has none. With `math.inf` no database has one. SQLite never has one.
 
     Raises StorageError for a URL that can never work: invalid, of an unsupported database, of a driver that
     is not installed, or in a directory that does not exist.
@@ -55,6 +57,9 @@ def make_engine(url: str | URL, connections: int = 5, answer_seconds: float | No
                 f"storage on {backend} is not supported: use sqlite, postgresql or mysql+pymysql"
             )
         connect_args = dict(_CONNECT_ARGS.get(url.get_driver_name(), {}))
+        if answer_seconds == inf:
+            connect_args |= dict.fromkeys(_ANSWER_TIMEOUTS & connect_args.keys())
+            answer_seconds = None
         if backend == "postgresql":
             connect_args["options"] = _options(url, answer_seconds)
         elif answer_seconds is not None:

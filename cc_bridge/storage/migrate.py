@@ -16,6 +16,7 @@ After a change of schema/tables.py, create a new migration from a checkout:
 from collections.abc import Generator
 from contextlib import contextmanager
 from io import StringIO
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -59,7 +60,7 @@ __all__ = [
 VERSION_TABLE = "cc_bridge_version"
 _SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK_NUMBER = 0x63635F627269  # a lock of PostgreSQL has a number; this one spells "cc_bri"
-_LOCK_SECONDS = 25  # wait for the lock on MariaDB; less than the read timeout in engine.py
+_LOCK_SECONDS = 25  # wait for the lock on MariaDB
 # The same table as Alembic would create.
 _version_table = Table(
     VERSION_TABLE,
@@ -90,17 +91,16 @@ def open_database(url: str | URL, answer_seconds: float | None = None) -> Engine
 
     An empty database gets the schema; an older schema is upgraded. A database server must answer each
     question within `answer_seconds`; `make_engine` says what None means. The upgrade takes minutes with
-    millions of rows, so it always runs as with None.
+    millions of rows, so it has no such limit.
     """
     engine = make_engine(url, answer_seconds=answer_seconds)
     try:
         if _version(engine) != newest():
-            unlimited = engine if answer_seconds is None else make_engine(url)
+            unlimited = make_engine(url, answer_seconds=inf)
             try:
                 _migrate(unlimited)
             finally:
-                if unlimited is not engine:
-                    unlimited.dispose()
+                unlimited.dispose()
     except BaseException:
         engine.dispose()
         raise

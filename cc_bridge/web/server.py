@@ -6,9 +6,11 @@ module renders /metrics in the reactor.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from math import inf
 
+from prometheus_client.exposition import choose_encoder
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.http import Request
 from twisted.web.resource import Resource
@@ -25,6 +27,7 @@ __all__ = ["Checks", "Scrape", "site"]
 
 _TIMES_KEPT = 10  # times as long as it took to make, for which a page of metrics is kept
 
+_VERSION = re.compile(r"version=[^;]*")
 # Accept header -> page of metrics and its content type.
 Scrape = Callable[[str], tuple[bytes, str]]
 # Name of a check -> reason of its failure, empty if it passes.
@@ -34,27 +37,27 @@ Checks = Callable[[], Mapping[str, str]]
 class _MetricsResource(LeafResource):
     """The page /metrics: the metrics in the format of Prometheus.
 
-    The page is kept for ten times as long as making it took. Until then, a request with the same header
-    Accept gets the kept page. So such requests use at most a tenth of the time. `seconds` returns the time in
-    seconds of a clock that is never set back.
+    The page of each format is kept for ten times as long as making it took. Until then, a request for the
+    same format gets the kept page. So the requests for one format use at most a tenth of the time. `seconds`
+    returns the time in seconds of a clock that is never set back.
     """
 
     def __init__(self, scrape: Scrape, seconds: Callable[[], float]) -> None:
         super().__init__()
         self._scrape = scrape
         self._seconds = seconds
-        self._accept = ""
-        self._page = b"", ""
-        self._made_until = -inf
+        self._kept: dict[str, tuple[float, bytes]] = {}  # by format: until when a page is kept, and the page
 
     def answer(self, request: Request) -> bytes:
         accept = request.getHeader("accept") or ""
+        _, content_type = choose_encoder(accept)
+        page_format = _VERSION.sub("", content_type)  # the version does not change the page
+        until, page = self._kept.get(page_format, (-inf, b""))
         began_at = self._seconds()
-        if began_at >= self._made_until or accept != self._accept:
-            self._page, self._accept = self._scrape(accept), accept
+        if began_at >= until:
+            page, _ = self._scrape(accept)
             made_at = self._seconds()
-            self._made_until = made_at + _TIMES_KEPT * (made_at - began_at)
-        page, content_type = self._page
+            self._kept[page_format] = made_at + _TIMES_KEPT * (made_at - began_at), page
         request.setHeader("content-type", content_type)
         return page
 

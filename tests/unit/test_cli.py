@@ -184,7 +184,9 @@ def test_prompts_check_finds_a_planted_fault(cc_bridge, tmp_path):
 def test_prompts_sheet_is_for_a_speaker(cc_bridge):
     result = cc_bridge("prompts", "--sheet", "--language", "fa")
     assert result.exit_code == 0
-    assert "fa/cc_bridge/csat_ask.wav" in result.stdout
+    assert any(
+        line.startswith("- `fa/cc_bridge/csat_ask.wav`: \u2068") for line in result.stdout.splitlines()
+    )
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ from support.survey_caller import T, records, write
 HOSTILE = "=x\x1b[2J\x9b31m\u202e\u2066\r\nforged\x07\x7f"
 CHOSEN = {"queue", "agent", "interface", "caller_name", "name", "customer_id", "dialed", "label", "recording"}
 NUMBER = "+989121234567"
-FIXED = {"db.py", "metrics.py", "report.py"}  # print fixed pages, or a report, which escapes its own values
+# Commands that print fixed pages, or a report, which escapes its own values.
+FIXED = {"db.py", "metrics.py", "prompts.py", "report.py"}
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,14 @@
 import sqlite3
 import subprocess
 import sys
+from math import inf
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from cc_bridge.errors import StorageError
+from cc_bridge.storage import engine as engine_module
 from cc_bridge.storage.engine import make_engine, shown_url
 from cc_bridge.storage.migrate import current
 
@@ -124,3 +126,12 @@ def test_the_check_of_the_file_releases_no_lock_of_sqlite(tmp_path):
         assert seen.stdout.strip() == str(n)
         assert file.with_name("calls.sqlite-wal").stat().st_size > 0
     engine.dispose()
+
+
+@pytest.mark.parametrize(("answer_seconds", "read_timeout"), [(None, 30), (7.0, 7.0), (inf, None)])
+def test_an_upgrade_waits_for_a_server_without_limit(monkeypatch, answer_seconds, read_timeout):
+    made = []
+    monkeypatch.setattr(engine_module, "create_engine", lambda *_, **options: made.append(options))
+    make_engine("mysql+pymysql://user@127.0.0.1/calls", answer_seconds=answer_seconds)
+    assert made[0]["connect_args"]["read_timeout"] == read_timeout
+    assert made[0]["connect_args"]["connect_timeout"] == 5

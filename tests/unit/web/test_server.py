@@ -316,7 +316,13 @@ def test_a_page_of_metrics_is_kept_ten_times_as_long_as_it_took():
     assert get() == b"page 1\n"
     clock.advance(0.2)
     assert get() == b"page 2\n"
-    assert get("application/openmetrics-text") == b"page 3\n"
+    openmetrics = "application/openmetrics-text; version=1.0.0"
+    assert get(openmetrics) == b"page 3\n"
+    assert (get(), get(openmetrics), get("application/openmetrics-text; version=9.9")) == (
+        b"page 2\n",
+        b"page 3\n",
+        b"page 3\n",
+    )
 
 
 def test_the_json_is_that_of_this_moment(daemon_site):
