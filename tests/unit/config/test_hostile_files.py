@@ -126,6 +126,13 @@ def test_a_survey_file_without_an_end_is_refused(file, tmp_path):
     assert "nested too deeply" in lines[0]
 
 
+def test_a_fault_without_a_line_quotes_no_line(file):
+    file.write_text(f"[ami]\nport = {'1' * 5_000}\nusername = 'cc_bridge'\n")
+    done = check(file)
+    assert "too many digits" in done.stderr
+    assert "username" not in done.stderr
+
+
 def test_many_faults_are_cut(file):
     file.write_text("".join(f"a{n} = 1\n" for n in range(5_000)))
     lines = check(file).stderr.splitlines()
