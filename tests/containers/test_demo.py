@@ -82,7 +82,7 @@ def bridge(folder, secret):
         "CC_BRIDGE_STORAGE__URL": f"sqlite:///{folder}/calls.sqlite",
     }
     environment = os.environ | {name: str(value) for name, value in settings.items()}
-    (folder / "cc-bridge.toml").touch()
+    (folder / "cc-bridge.toml").write_text('[pbx]\nname = "demo"\n')
     command = [sys.executable, "-m", "cc_bridge", "run", "--config", folder / "cc-bridge.toml"]
     process = subprocess.Popen(command, env=environment)
 

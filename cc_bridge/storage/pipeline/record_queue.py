@@ -39,11 +39,9 @@ GROUP_SECONDS = 0.2  # wait time of the first record of a batch for further reco
 BATCH = 1_000  # records in a transaction: an urgent record behind a full batch waits about 60 ms
 DRAINING_PAUSE = 0.1  # longest pause between attempts while the queue drains, in seconds
 
-# A queue visit needs about 700 bytes, a checkpoint up to some kilobytes.
-# Bytes of memory for a record without its texts, and for each of its fields; measured with tracemalloc on
-# Python 3.11, rounded up.
+# Bytes of memory for a record without its texts, for each of its fields, and for each character: measured
+# with tracemalloc on Python 3.11, rounded up. A queue visit needs about 700 bytes, a checkpoint some KiB.
 _RECORD_BYTES, _FIELD_BYTES, _CHARACTER_BYTES = 150, 40, 2
-
 
 # The names of the fields of each class of records.
 _FIELDS: dict[type, tuple[str, ...]] = {

@@ -126,6 +126,11 @@ def test_another_programs_agi_request_is_closed_at_once_and_seen_everywhere(samp
     assert json.loads(daemon.get("/readyz"))["checks"]["agi"] == (
         "another program's AGI calls reach cc-bridge (dialparties.agi)"
     )
+    deadline = time.monotonic() + 10
+    while (
+        count(daemon.metrics()) == 0 and time.monotonic() < deadline
+    ):  # a page of metrics is kept for a moment
+        time.sleep(0.05)
     assert count(daemon.metrics()) == 1
     (line,) = (line for line in daemon.log.read_text().splitlines() if "dialparties.agi" in line)
     assert "error" in line.lower()

@@ -196,7 +196,7 @@ def test_silence_is_told_even_if_the_connection_looks_alive(browser, start_both,
     page = browser.page()
     page.open(here.url)
     page.wait("board !== null && board.observed")
-    monkeypatch.setattr(here.bridge.wallboard, "tick", lambda: None)
+    monkeypatch.setattr(here.bridge.wallboard.stream, "tick", lambda *_: None)
     monkeypatch.setattr(here.bridge.wallboard.stream, "listen", lambda _request: None)
     page.wait(f"{ALARM} && page.classList.contains('stale')")
     assert "The figures are old" in page.text("#alarm")
