@@ -298,9 +298,9 @@ class SurveySession:
         return f"{self._context.recordings}/{name[-_LONGEST_NAME:]}"
 
     def _answer(self, answered: Save) -> Answer:
-        """Return the Answer record for the valid answer in the step `answered`.
+        """Return the Answer record that the step `answered` stores.
 
-        It names the queue and agent that the answer rates.
+        The record names the queue and agent that the caller rated.
         """
         question = answered.question
         rated = self._invitation.attribution.rated(question.rates)

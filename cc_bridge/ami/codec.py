@@ -121,7 +121,7 @@ class _PartialEvent(Event):  # type: ignore[misc]
 
 
 class _ExtractionPlan(NamedTuple):
-    """The plan for the extraction of headers from all events with one name.
+    """The rules by which the wanted headers are taken from each event of one name, such as Newchannel.
 
     privilege_at: position of the header Privilege in the message, in bytes from its start
     """

@@ -85,9 +85,10 @@ def has_header_in_channel(event: bytes, names: Iterable[str]) -> bool:
 
 
 def is_cut(event: bytes) -> bool | None:
-    """Return whether an event lacks headers that Asterisk always writes after the values of a caller.
+    """Return whether an event was cut off after a text that a caller can set, such as the caller's name.
 
-    The result is None if the event has no values of callers.
+    Asterisk always writes further headers after such a text. In an event that was cut off, they are missing.
+    The result is None if the event has no such text.
     """
     # Most names of headers with such values contain "ID".
     if b"ID" not in event and not event.startswith(_CDR):

@@ -50,13 +50,12 @@ class PbxClock:
         return 0.0
 
     def event_seen(self, at: float, earlier: float, now: float) -> float:
-        """Return the step of the PBX's clock that an event at the instant `at` shows, in seconds; 0 for none.
+        """Return the seconds by which the PBX's clock was put forward; negative if back, 0 if not at all.
 
-        `earlier` is the instant of the event before this one. `now` is the present time of the steady clock.
-        If `at` is later than the PBX's present time, the clock was put forward, and the step is positive. If
-        `at` is earlier than `earlier`, the clock was set back, and the step is negative. An event that is
-        merely old shows no step, because its message may have been delayed. The size of the step is an
-        estimate, which the next answer to a ping corrects.
+        The clock was put forward if `at`, the timestamp of an event, is later than the PBX's present time. It
+        was put back if `at` is earlier than `earlier`, the timestamp of the event before. An event that is
+        merely old is no sign, because its message may have been delayed. `now` is the present time of the
+        steady clock. The result is an estimate, which the next answer to a ping corrects.
         """
         if self.offset is None:
             return 0.0

@@ -218,8 +218,9 @@ class AmiService:
     def ask(self, *, channels: bool, queues: Collection[str] | None) -> Deferred[list[Any]]:
         """Request the list of channels, if `channels` is true, and the status of queues.
 
-        `queues` has the names of the queues; None means all. The Deferred fires with the values that the
-        listener's `ami_item` returned for the items. It fails with AmiError if Asterisk does not answer.
+        `queues` has the names of the queues; None means all. Asterisk answers with an event for each channel,
+        queue, member and caller. The Deferred fires with the values that the listener's `ami_item` returned
+        for these events. It fails with AmiError if Asterisk does not answer.
         """
         return Deferred.fromCoroutine(self._ask(channels, queues))
 

@@ -4,8 +4,8 @@ An `Agent` holds facts only: memberships in queues, open rings, open talks and a
 derives the agent's state from these facts.
 
 When the device state of a phone changes, Asterisk sends one report for each queue that calls the phone. If
-the agent pauses between these reports, the report of the pause still has the old device state. An `Agent`
-ignores the old device state, because it equals the one in the last report of the same queue.
+the agent pauses between these reports, the report of the pause still has the old device state. So an `Agent`
+takes a device state only from a report that differs in it from the report before of the same queue.
 """
 
 import sys

@@ -296,7 +296,7 @@ class Agents:
         """Start a new interval if the agent's state, pause reason or queue of the wrap-up has changed.
 
         `flagged` means that the ended interval is a wrap-up that reached the longest allowed length. A
-        wrap-up that ended earlier, with the wrapuptime, is not flagged.
+        wrap-up that ended because the queue's `wrapuptime` was over is not flagged.
         """
         self.changed.add(agent.name)
         at = max(at, agent.since)

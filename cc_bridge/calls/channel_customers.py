@@ -40,10 +40,10 @@ def customer_behind(channels: Channels, talks: Talks, uniqueid: str, call_id: st
 def call_rated_on(channels: Channels, talks: Talks, uniqueid: str, call_id: str) -> str | None:
     """Return the id of the call that a survey on the channel `uniqueid` rates.
 
-    The survey rates the call of the customer who speaks on the channel. If the channel acts for a customer,
-    such as a half of a Local channel, the survey rates this customer's call. The result is None for a channel
-    on which an agent consults a colleague. If no talk of the channel is known, the result is `call_id`, the
-    id of the channel's own call.
+    The survey rates the call of the customer who speaks on the channel. The customer may speak through it,
+    as through a half of a Local channel. The result is None for a channel on which an agent consults a
+    colleague. If no talk of the channel is known, the result is `call_id`, the id of the call to which the
+    channel belongs.
     """
     customer = customer_behind(channels, talks, uniqueid, call_id)
     if customer is None:

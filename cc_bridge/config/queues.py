@@ -40,7 +40,7 @@ def _one_line(titles: Mapping[Language, str]) -> Mapping[Language, str]:
 
 
 class QueueConfig(Section):
-    """Settings of one queue: title, callers' names, service level, owner, opening hours and surveys."""
+    """Settings of one queue: title, prefix of caller names, service level, owner, opening hours, surveys."""
 
     title: Annotated[
         dict[Language, str],

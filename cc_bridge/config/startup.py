@@ -15,7 +15,7 @@ __all__ = ["check_digest", "check_startup", "secret_faults"]
 
 
 def check_startup(config: Config) -> None:
-    """Raise ConfigError, with one line for each fault, if the daemon cannot start with a valid configuration.
+    """Raise ConfigError if a valid configuration would still prevent the start, with a line for each fault.
 
     The connections to the PBX, the database and the mail server are not tested.
     """

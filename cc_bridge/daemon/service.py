@@ -221,10 +221,10 @@ def _is_nested(value: object) -> bool:
 
 
 def _tables(old: Any, new: Any, option: str) -> Iterator[tuple[str, BaseModel, BaseModel]]:
-    """Yield the name, old value and new value of each configuration section in the value of one option.
+    """Yield the name, old and new value of a configuration section, or of each section in a mapping.
 
-    `option` is the option's complete name; `old` and `new` are its values in two configurations. A value may
-    be a section, or a mapping of names to sections, such as `queues`. For any other value, nothing is
+    `option` is the complete name of the section or the mapping. A mapping has sections by their names, such
+    as `queues`. `old` and `new` are the values in two configurations. For a value of another kind, nothing is
     yielded.
     """
     if isinstance(old, BaseModel):

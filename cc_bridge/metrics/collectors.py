@@ -206,7 +206,7 @@ class StateCollector(Collector):
     """Collects the live state of calls, AMI link, FastAGI server, storage, journal and webhooks.
 
     `forwarder` is None without a database server, `webhooks` is None without webhooks. Their metrics are then
-    not exported. `limits` limits the number of queues.
+    not exported. `limits` has the largest number of queues that the labels may name.
     """
 
     def __init__(

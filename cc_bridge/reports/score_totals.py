@@ -46,8 +46,8 @@ def scores(totals: ScoreTotals | None, kind: str, minimum: int) -> dict[str, Cel
 
 
 def all_scores(totals: ScoreTotals | None, minimum: int) -> dict[str, Cell]:
-    """Return the scores of all kinds of questions: name of the score -> figure, None without answers.
+    """Return the scores of all kinds of questions, by the name of the score. Without answers a score is None.
 
-    `totals` has the numbers of answers. A figure of fewer than `minimum` answers is shown as "too few".
+    `totals` has the numbers of answers. A score of fewer than `minimum` answers is shown as "too few".
     """
     return {name: cell for kind in KINDS for name, cell in scores(totals, kind, minimum).items()}

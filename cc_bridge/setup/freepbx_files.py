@@ -60,11 +60,11 @@ def freepbx_files(
 
 
 def _kept_closed(read: ReadFile) -> Iterator[PlannedFile]:
-    """Yield FreePBX's file for `fwconsole chown`, with a section [custom] that protects the secret.
+    """Yield the configuration file of `fwconsole chown`, with a section [custom] for the manager user's file.
 
-    Without this section, `fwconsole chown` would let other users read the file with the manager user's
-    secret. Yield nothing if the administrator's file already has a section [custom], because the section may
-    occur only once.
+    Without the section, `fwconsole chown` would let other users read the manager user's file, which contains
+    a secret. Yield nothing if the machine's configuration file already has a section [custom], because only
+    one is allowed.
     """
     text = without_block(text_of(read(_CHOWN)))
     if not re.search(r"^\[custom\]", text, re.MULTILINE):

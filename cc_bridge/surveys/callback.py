@@ -3,7 +3,7 @@
 `CallbackPlan.add` plans a callback, `due` returns the callbacks to dial now, and `record_result` takes the
 result of each call. The states of a callback:
 
-    PLANNED --due--> CALLING --answered--> ANSWERED --the dialplan asks for the invitation--> the survey.
+    PLANNED --due--> CALLING --answered--> ANSWERED --the dialplan requests the survey--> the survey.
 
     CALLING --busy--> BUSY_ONCE --due--> CALLING_AGAIN; there is no third call.
 

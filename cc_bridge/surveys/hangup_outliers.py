@@ -118,10 +118,10 @@ class HangupOutliers:
 
     @classmethod
     def of(cls, entries: Iterable[FunnelRow], minimum: int = MINIMUM) -> Self:
-        """Return an instance that has counted all decisions in `entries`.
+        """Return an instance that has counted all survey decisions in `entries`.
 
-        Older decisions keep their full weight (`fades` is False). An agent, and the queue's other agents
-        together, must each have at least `minimum` callers. Otherwise the agent is not an outlier.
+        Old decisions count as much as new ones. An agent can be an outlier only if the agent has at least
+        `minimum` callers, and the other agents of the queue together have as many too.
         """
         outliers = cls(minimum, fades=False)
         for entry in entries:

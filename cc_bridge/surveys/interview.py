@@ -155,10 +155,11 @@ class Interview:
         return found(self) if found is not None else self._part("error")
 
     def _meaning(self, event: StepResult | KeyPressed | CommentRecorded) -> _Meaning:
-        """Return the meaning of a step's outcome, by which the state table selects the next action.
+        """Return the entry of the state table's row that fits a step's outcome.
 
-        The meaning of pressed keys and of silence depends on the current question: an answer, a refusal or an
-        invalid key, for example. For any other outcome, the meaning is the outcome itself or its class.
+        For pressed keys and silence, the entry depends on the current question: an answer, a refusal or an
+        invalid key, for example. For a recorded comment, the entry is its class, CommentRecorded. For any
+        other outcome, the entry is the outcome itself.
         """
         if isinstance(event, CommentRecorded):
             self._value = event.seconds

@@ -98,8 +98,8 @@ class PageSite(Site):
         self.refused["busy"] += 1
         if times := self._busy_lines.note():
             _log.warn(
-                "HTTP: all {most} connections are in use; {times} were closed since the last such line, those"
-                " without a request first; see http.max_connections",
+                "HTTP: all {most} connections are in use; since the last such line {times} were closed for"
+                " new ones, idle ones first; see http.max_connections",
                 most=self.limits.connections,
                 times=times,
             )

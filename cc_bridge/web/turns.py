@@ -25,9 +25,10 @@ class Turns:
         self._paused = False
 
     def take(self, who: Hashable, answer: Callable[[], None]) -> None:
-        """Call `answer` now, or in its turn if another request is being answered or the pause after it lasts.
+        """Call `answer` now, or queue it.
 
-        `who` identifies the request for `drop`.
+        It is queued while another request is being answered, and during the pause after that. `who`
+        identifies the queued request, so that `drop` can remove it.
         """
         if self._reactor is None:
             answer()

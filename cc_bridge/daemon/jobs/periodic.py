@@ -90,7 +90,7 @@ class PeriodicJob(DaemonService, Generic[_Result]):
             self._failed(error)
         else:
             if self._failures > self.tolerated:
-                _log.info("{name} recovered", name=self.name)
+                _log.info("the {name} works again", name=self.name)
             self._failures = 0
 
     def _failed(self, error: Exception) -> None:

@@ -1,8 +1,8 @@
 """The largest numbers of connections, by the limit of open files: callers must always be accepted.
 
-Each connection is an open file. If the limit of open files is reached, a server can accept nothing. So HTTP
-connections, and FastAGI connections without a header, get only what the callers and the rest of the daemon
-leave.
+Each connection is an open file. If the limit of open files is reached, a server can accept nothing. The
+callers and the daemon's own files come first. HTTP connections get the rest, and so do FastAGI connections
+that have not sent their request.
 """
 
 import resource
@@ -48,7 +48,7 @@ def raise_limit(config: Config) -> None:
         share = shares(config)
         _log.warn(
             "the limit of open files is {limit}, but {needed} are needed: at most {http} HTTP connections and"
-            " {pending} FastAGI connections without a header are accepted; raise LimitNOFILE",
+            " {pending} FastAGI connections that have not sent their request are accepted; raise LimitNOFILE",
             limit=possible,
             needed=needed,
             http=share.http,
@@ -59,9 +59,9 @@ def raise_limit(config: Config) -> None:
 def shares(config: Config, limit: int | None = None) -> ConnectionShares:
     """Return the largest numbers of connections for a limit of open files, by default that of this process.
 
-    The daemon's own files and the callers come first. Then come 64 FastAGI connections without a header, and
-    then HTTP connections. Files that HTTP does not need are for further FastAGI connections. Even if no file
-    is left, 32 FastAGI connections without a header and 8 HTTP connections are allowed.
+    The daemon's own files and the callers come first. Then come 64 FastAGI connections that have not sent
+    their request, and then HTTP connections. Files that HTTP does not need are for further FastAGI
+    connections. Even if no file is left, 32 such FastAGI connections and 8 HTTP connections are allowed.
     """
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if limit is None else limit
     most_http, most_pending = config.http.max_connections, config.agi.max_pending_connections

@@ -293,7 +293,7 @@ class AmiListener(DaemonService):
         self._asking = False
         if not failure.check(AmiLinkLost):
             _log.warn(
-                "Asterisk was asked about an unknown channel or queue, and gave no list: {error}",
+                "Asterisk did not list its channels or queues after an event about an unknown one: {error}",
                 error=failure.getErrorMessage(),
             )
 

@@ -114,10 +114,9 @@ class SurveyRoutingCheck(DaemonService):
             self._clock.callLater(_LATE_SECONDS, self._record_pending, call.call_id)
 
     def _record_pending(self, call_id: str) -> None:
-        """Record a call that was not routed to a survey, if its record is still pending.
+        """Store the NotRoutedCall of a call if it still waits to be stored.
 
-        The record is no longer pending if a survey request for the call has arrived, or if `stop` has stored
-        the record.
+        It no longer waits if a survey request for the call has arrived, or if `stop` has stored it.
         """
         found = self._pending.pop(call_id, None)
         if found is not None:

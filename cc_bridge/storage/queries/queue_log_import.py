@@ -1,8 +1,8 @@
 """Queries for the comparison with Asterisk's queue_log, and for the import of visits and talks from it.
 
-An imported row must never replace an observed one. The key of a row contains its start. The imported and the
-observed start of a visit differ at least by a fraction of a second, so the keys differ. Therefore a visit in
-queue_log is skipped if an observed visit of the same channel and queue overlaps it.
+An observed visit must not be imported again. The keys of two rows do not show that they are one visit: a key
+contains the start, and the starts differ by a fraction of a second. So a visit in queue_log is skipped if an
+observed visit of the same channel and queue overlaps it.
 
 A second import of one queue_log gives a visit the same key, and writes the same row again. If the log starts
 in the middle of a visit, its start is computed from the wait and may differ by a second. Such a visit is

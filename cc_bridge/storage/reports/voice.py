@@ -65,11 +65,11 @@ class SurveyQueries(SpanQueries):
         yield from self._rows(source.AnswerCount, *statements)
 
     def rated(self) -> Iterator[source.RatedBy]:
-        """Yield the number of csat answers by the value of the answer, for one factor at a time.
+        """Yield the numbers of answers to satisfaction questions (csat), for one of four factors at a time.
 
-        The four factors are the local hour of the answer, the queue, the number of talks in the call, and the
-        wait band of the call. A wait band is a range of wait times, such as 20 to 60 seconds. Each answer is
-        counted four times, once for each factor.
+        The answers are counted by their value. The four factors are the local hour of the answer, the queue,
+        the number of talks in the call, and the wait band of the call. A wait band is a range of wait times,
+        such as 20 to 60 seconds. Each answer is counted four times, once for each factor.
         """
         c = answers.c
         csat = c.kind == "csat"

@@ -111,7 +111,7 @@ def test_an_outage_is_logged_once_and_its_end_too(started, logged):
     assert (job.failed, job.finished) == (2, [3, 4])
     assert lines(logged) == [
         "count failed: the database is away; retrying in 30 s",
-        "count recovered",
+        "the count works again",
     ]
 
 

@@ -351,7 +351,7 @@ def test_the_daemon_counts_again_and_again_whatever_goes_wrong(engine, logged, m
         assert len(logged) == lines
     beside.clock.advance(600)
     assert beside.ran == 4
-    assert formatEvent(logged[-1]) == "rollup refresh recovered"
+    assert formatEvent(logged[-1]) == "the rollup refresh works again"
     beside.settling.stopService()
     beside.clock.advance(600)
     assert beside.ran == 4
