@@ -2,14 +2,14 @@
 
 The method `get_result` of pyst2 parses the replies. It has limits:
 
-- A reply with code 520 (wrong use of a command) has several lines. Without its last line, `get_result` never
-  returns. So this line is appended to each reply.
+- A reply with code 520 (wrong use of a command) has several lines. If the last is missing, `get_result` never
+  returns. So it is appended to each reply.
 - `get_result` reads one line only. So line breaks in a value are replaced by a surrogate, which decoded UTF-8
   never contains.
 - The time of `get_result` grows with the square of a word's length (0.5 s for 8 KB), hence MAX_LINE.
 - `get_result` does not know code 511 (the channel has ended, a hang-up).
-- For a hang-up while recording, `get_result` raises an error without the recorded length. Here the error has
-  the reply.
+- For a hang-up while recording, `get_result` raises an error without the recorded length. Here the
+  error has the reply.
 """
 
 import re

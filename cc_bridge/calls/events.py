@@ -1,8 +1,8 @@
 """AMI events as typed values, which `ami_events.py` makes from AMI messages.
 
 A type is named after the fact that the event shows, not after Asterisk's word for it. Asterisk sends
-QueueCallerAbandon also when the queue times out, becomes empty or withdraws the caller (16.28, 22.10). The
-event is therefore `GaveUp` here, and an outcome never depends on it alone.
+QueueCallerAbandon also when the queue times out, becomes empty or withdraws the caller (16.28, 22.10). It
+only shows that caller or queue gave up. So its type is `GaveUp`, and no outcome depends on it alone.
 
 The values are named tuples instead of frozen dataclasses. A busy PBX sends thousands of events a second, and
 named tuples take half the time to create.

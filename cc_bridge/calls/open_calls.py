@@ -239,8 +239,8 @@ class Calls:
     def ended(self, event: ChannelEnded) -> list[Call]:
         """Remove an ended channel (Hangup) from its call; return the record of a call that this ends.
 
-        The last channel of a call ends it. The list is empty if the call has other channels, and for a call
-        that is not recorded.
+        The last channel of a call ends it. The list is empty if the call has other channels, or if no record
+        is made of the call, such as of a call without a queue.
         """
         call = self._of.pop(event.uniqueid, None)
         if call is None:

@@ -258,8 +258,8 @@ class Tracker:
     def call_rated_on(self, uniqueid: str, linkedid: str = "") -> str | None:
         """Return the id of the call that a survey on a channel rates.
 
-        The result is None if an agent consults on the channel. `linkedid` is the id of the channel's call; it
-        is used only if the start of the channel was not observed.
+        The result is None if an agent asks a colleague on the channel. `linkedid` is the id of the channel's
+        call; it is used only if the start of the channel was not observed.
         """
         call = self.calls.of(uniqueid)
         own = call.call_id if call is not None else linkedid or uniqueid

@@ -147,7 +147,7 @@ class Config(BaseSettings):
 
     @property
     def caller_names(self) -> CallerNames:
-        """The rule that removes the prefixes of all queues from the callers' names."""
+        """The rule that removes a queue's prefix, such as `Sales:`, from a caller's name; for all queues."""
         queues = (self.queue_defaults, *self.queues.values())
         return CallerNames(queue.caller_name_prefix for queue in queues)
 

@@ -7,8 +7,8 @@ If the stored watermark is later than the one that this process wrote last, anot
 earlier watermark may come from a journal import, so it is ignored. After a failed batch it is unknown which
 watermark was stored, so the next check is skipped.
 
-The check is an UPDATE that changes no value. It makes SQLite take the write lock first, because a transaction
-that has already read cannot wait for this lock.
+The check is an UPDATE that changes no value. SQLite then waits for the write lock. After a SELECT, a
+transaction that needs this lock can fail immediately.
 """
 
 from collections.abc import Iterable, Mapping
