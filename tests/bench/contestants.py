@@ -220,6 +220,9 @@ def _bridge(port: int, folder: str | None = None) -> Any:
 class _Nowhere:
     """A storage writer that discards all records."""
 
+    has_room_for_checkpoints = True
+    lost: dict[str, int] = {}  # noqa: RUF012
+
     def put(self, _record: Any, *, last: bool = True) -> None:
         pass
 
