@@ -106,10 +106,12 @@ def _state_of_earlier_daemon(config: Config) -> tuple[float | None, list[OpenSta
             file=config.storage.journal_file,
         )
     engine = open_or_set_aside(config.storage.url, open_database)
-    require_write_access(engine)
-    with engine.connect() as connection:
-        left = observed_until(connection, config.pbx.name), open_records(connection, config.pbx.name)
-    engine.dispose()
+    try:
+        require_write_access(engine)
+        with engine.connect() as connection:
+            left = observed_until(connection, config.pbx.name), open_records(connection, config.pbx.name)
+    finally:
+        engine.dispose()
     return left
 
 
