@@ -14,7 +14,7 @@ from cc_bridge.queue_names import QueueNames, queue_key
 
 __all__ = ["AnnouncedEvents", "PbxQuestion"]
 
-# After this many seconds without an event, an ended channel is forgotten.
+# A channel is forgotten if it ended this many seconds ago or earlier.
 _KEEP_SECONDS = 60.0
 # The largest number of events that are held back. Further suspect events are discarded.
 _MAX_HELD = 1000

@@ -1,15 +1,10 @@
 """Section [agi]: the address, secret and limits of the FastAGI server."""
 
-import re
-
 from pydantic import Field, SecretStr, model_validator
 
-from cc_bridge.config.fields import OptionalPath, Section, only_one, password_of
-from cc_bridge.errors import ConfigError
+from cc_bridge.config.fields import OptionalPath, Section, only_one, url_safe_secret
 
 __all__ = ["AgiConfig"]
-
-_SECRET = re.compile(r"[A-Za-z0-9._~-]{16,200}")  # characters that need no quoting in a URL or a dialplan
 
 
 class AgiConfig(Section):
@@ -36,8 +31,4 @@ class AgiConfig(Section):
 
         Raises ConfigError if the secret file cannot be read or the secret is not valid.
         """
-        secret = password_of(self.secret, self.secret_file, "agi.secret_file")
-        unset = not secret and self.secret_file is None
-        if not unset and not _SECRET.fullmatch(secret):
-            raise ConfigError("agi.secret: must have 16 to 200 characters: letters, digits, and . _ ~ -")
-        return secret
+        return url_safe_secret(self.secret, self.secret_file, "agi.secret")

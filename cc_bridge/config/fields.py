@@ -1,5 +1,6 @@
 """Field types that several sections share: paths, times of day, time zones and secrets."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from pathlib import Path
@@ -71,6 +72,7 @@ LOW_RATINGS = (BeforeValidator(_none_retired), AfterValidator(_ratings_on_scale)
 LOW_RATING_DEFAULTS = {name: low for name in RATING_KINDS if (low := KINDS[name].low_max) is not None}
 
 
+_URL_SAFE_SECRET = re.compile(r"[A-Za-z0-9._~-]{16,200}")  # no character needs quoting in a URL or a dialplan
 _MAX_SECRET_BYTES = 64 * 1024
 _BYTE_ORDER_MARK = "\ufeff"  # editors of Windows write it in front of a UTF-8 text
 
@@ -146,3 +148,15 @@ def password_of(secret: SecretStr, file: Path | None, key: str) -> str:
     Raises ConfigError, which names the option `key`, for a file that `secret_in` rejects.
     """
     return secret.get_secret_value() if file is None else secret_in(file, key)
+
+
+def url_safe_secret(secret: SecretStr, file: Path | None, option: str) -> str:
+    """Return a secret that is a part of URLs, as `password_of` does; empty if neither it nor a file is set.
+
+    `option` is the complete name of the option, such as `http.token`. Raises ConfigError for a secret that is
+    too short or too long, or that needs quoting in a URL, a header or a dialplan.
+    """
+    value = password_of(secret, file, f"{option}_file")
+    if (value or file is not None) and not _URL_SAFE_SECRET.fullmatch(value):
+        raise ConfigError(f"{option}: must have 16 to 200 characters: letters, digits, and . _ ~ -")
+    return value

@@ -1,16 +1,12 @@
 """Section [http]: the address, limits and access token of the HTTP server."""
 
-import re
 from ipaddress import ip_network
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from cc_bridge.config.fields import OptionalPath, Section, password_of
-from cc_bridge.errors import ConfigError
+from cc_bridge.config.fields import OptionalPath, Section, only_one, url_safe_secret
 
 __all__ = ["HttpConfig"]
-
-_TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,200}")  # characters that need no quoting in a URL or a header
 
 
 class HttpConfig(Section):
@@ -36,8 +32,7 @@ class HttpConfig(Section):
 
     @model_validator(mode="after")
     def _one_token(self) -> "HttpConfig":
-        if self.token_file is not None and self.token.get_secret_value():
-            raise ValueError("give token or token_file, not both")
+        only_one(self.token, self.token_file, "token")
         return self
 
     def access_token(self) -> str:
@@ -45,8 +40,4 @@ class HttpConfig(Section):
 
         Raises ConfigError if the token file cannot be read or the token is not valid.
         """
-        token = password_of(self.token, self.token_file, "http.token_file")
-        unset = not token and self.token_file is None
-        if not unset and not _TOKEN.fullmatch(token):
-            raise ConfigError("http.token: must have 16 to 200 characters: letters, digits, and . _ ~ -")
-        return token
+        return url_safe_secret(self.token, self.token_file, "http.token")

@@ -94,6 +94,8 @@ class PeriodicJob(DaemonService, Generic[_Result]):
             self._failures = 0
 
     def _failed(self, error: Exception) -> None:
+        if self.stopping.is_set():
+            return  # the run was interrupted
         self._failures += 1
         if self._failures > self.tolerated:
             self._retry_at = self._clock.seconds() + self.retry

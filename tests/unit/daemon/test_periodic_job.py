@@ -153,3 +153,11 @@ def test_a_stop_is_told_to_the_run_and_no_other_starts(started):
     slow.callback(1)
     job.pass_by(60)
     assert job.runs == [0]
+
+
+def test_a_run_that_the_end_of_the_daemon_interrupts_is_no_failure(started, logged):
+    slow = Deferred()
+    job = started(results=[slow])
+    job.stopService()
+    slow.errback(AWAY)
+    assert (job.failed, lines(logged)) == (0, [])
