@@ -36,27 +36,26 @@ def queue_status(queues: int, agents: int) -> list[bytes]:
 def events_of_calls(calls: int, queues: int) -> Iterator[bytes]:
     """Yield the events that open the calls. Half of the calls are answered; the rest wait in a queue."""
     for i in range(calls):
-        caller, phone = _channel("trunk", 2 * i), _channel(str(2000 + i), 2 * i + 1)
-        call = {"Linkedid": caller["Uniqueid"]}
+        caller, phone = _channel("trunk", 2 * i, 2 * i), _channel(str(2000 + i), 2 * i + 1, 2 * i)
         queue = {"Queue": _queue(i % queues)}
         dialed = {f"Dest{name}": value for name, value in phone.items()}
         member = {"Interface": f"PJSIP/{2000 + i}", "MemberName": _agent(i)}
-        yield _event("Newchannel", **caller, **call)
-        yield _event("QueueCallerJoin", **caller, **call, **queue, Position=1, Count=1)
-        yield _event("Newchannel", **phone, **call)
-        yield _event("AgentCalled", **caller, **call, **dialed, **queue, **member)
+        yield _event("Newchannel", **caller)
+        yield _event("QueueCallerJoin", **caller, **queue, Position=1, Count=1)
+        yield _event("Newchannel", **phone)
+        yield _event("AgentCalled", **caller, **dialed, **queue, **member)
         if i % 2:
             continue
-        yield _event("DialEnd", **caller, **call, **dialed, DialStatus="ANSWER")
-        yield _event("QueueCallerLeave", **caller, **call, **queue, Position=1, Count=0)
-        yield _event("AgentConnect", **caller, **call, **dialed, **queue, **member, RingTime=1, HoldTime=1)
+        yield _event("DialEnd", **caller, **dialed, DialStatus="ANSWER")
+        yield _event("QueueCallerLeave", **caller, **queue, Position=1, Count=0)
+        yield _event("AgentConnect", **caller, **dialed, **queue, **member, RingTime=1, HoldTime=1)
         bridge = {
             "BridgeUniqueid": f"{i:08x}-0000-4000-8000-000000000000",
             "BridgeType": "basic",
             "BridgeTechnology": "simple_bridge",
         }
-        yield _event("BridgeEnter", **bridge, **caller, **call)
-        yield _event("BridgeEnter", **bridge, **phone, **call)
+        yield _event("BridgeEnter", **bridge, **caller)
+        yield _event("BridgeEnter", **bridge, **phone)
 
 
 def _queue(number: int) -> str:
@@ -67,16 +66,23 @@ def _agent(number: int) -> str:
     return f"Agent {number:04}"
 
 
-def _channel(peer: str, number: int) -> dict[str, str]:
+def _channel(peer: str, number: int, first: int) -> dict[str, str]:
+    """Return a channel's headers in Asterisk's order; `first` is the number of the call's first channel."""
     return {
         "Channel": f"PJSIP/{peer}-{number:08x}",
+        "ChannelState": "6",
         "ChannelStateDesc": "Up",
         "CallerIDNum": f"0912{number:07}",
         "CallerIDName": f"Caller {number}",
+        "ConnectedLineNum": "",
+        "ConnectedLineName": "",
         "Language": "en",
+        "AccountCode": "",
         "Context": "incoming",
         "Exten": "8001",
+        "Priority": "1",
         "Uniqueid": f"pbx-1790000000.{number}",
+        "Linkedid": f"pbx-1790000000.{first}",
     }
 
 
