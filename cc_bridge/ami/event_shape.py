@@ -8,6 +8,7 @@ headers in the same order, with a prefix such as `Dest` for a second channel.
 The functions take the bytes between two empty lines.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 __all__ = ["are_surely_whole", "has_header_in_channel", "is_cut", "missing_ends"]
@@ -29,7 +30,8 @@ _CHANNEL = (
     b"Linkedid: ",
 )
 _FIRST = _CHANNEL[0]
-_OF_CHANNEL = tuple(name.decode().removesuffix(": ") for name in _CHANNEL)
+_NAMES = tuple(name.removesuffix(b": ") for name in _CHANNEL)
+_FIRST_NAME = re.compile(rb"^[A-Za-z]*ChannelStateDesc$")
 _LONGEST_PREFIX = 32
 _FAR = 180  # bytes
 _CDR = b"Event: Cdr\r"
@@ -66,21 +68,22 @@ def are_surely_whole(blocks: Sequence[bytes], start: int, end: int) -> bool:
     return True
 
 
-def has_header_in_channel(event: bytes, names: Iterable[str]) -> bool:
-    """Return whether one of the headers `names` is between the first and last header of a channel.
+def has_header_in_channel(event: bytes, wanted: Iterable[str]) -> bool:
+    """Return whether one of the headers `wanted` is between the first and last header of a channel.
 
-    Asterisk writes none there, but a line break in a caller's number can forge one. Names that are a
-    channel's own headers are ignored.
+    Asterisk writes only headers of the channel itself there, each once. But a line break in a caller's number
+    can forge a header. The result is also True if the first or the last header of a channel is repeated.
     """
-    start = event.find(_FIRST)
-    if start < 0:
-        return False
-    others = [f"\n{name}: ".encode() for name in names if not name.endswith(_OF_CHANNEL)]
-    while start >= 0:
-        end = event.find(_CHANNEL[-1], start)
-        if any(event.find(name, start, end) >= 0 for name in others):
+    names = [line.partition(b": ")[0] for line in event.split(b"\n")]
+    others = {name.encode() for name in wanted}
+    for first in filter(_FIRST_NAME.search, names):
+        prefix = first.removesuffix(_NAMES[0])
+        last = prefix + _NAMES[-1]
+        if names.count(first) != 1 or names.count(last) != 1:
             return True
-        start = event.find(_FIRST, end) if end >= 0 else -1
+        own = {prefix + name for name in _NAMES}
+        if not others.isdisjoint({*names[names.index(first) : names.index(last)]} - own):
+            return True
     return False
 
 

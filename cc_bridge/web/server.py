@@ -50,7 +50,11 @@ class _MetricsResource(LeafResource):
 
     def answer(self, request: Request) -> bytes:
         accept = request.getHeader("accept") or ""
-        _, content_type = choose_encoder(accept)
+        try:
+            _, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # prometheus_client cannot read a version such as `1.x`
+            accept = ""
+            _, content_type = choose_encoder(accept)
         page_format = _VERSION.sub("", content_type)  # the version does not change the page
         until, page = self._kept.get(page_format, (-inf, b""))
         began_at = self._seconds()

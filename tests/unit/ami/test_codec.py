@@ -280,6 +280,25 @@ def test_a_number_that_stands_twice_in_an_event_forges_nothing(size):
 
 
 @pytest.mark.parametrize(
+    "number",
+    [
+        "9\r\nSwapUniqueid: 2.2",
+        "9\nSwapUniqueid: 2.2",
+        "9\r\nLinkedid: 9.9\r\nSwapUniqueid: 2.2",
+        "9\r\nChannelStateDesc: Up\r\nSwapUniqueid: 2.2",
+        "9\r\nDestChannelStateDesc: Up\r\nSwapUniqueid: 2.2",
+        "9\r\nBridgeUniqueid: 2.2",
+    ],
+)
+def test_a_header_that_asterisk_writes_before_the_channel_is_not_taken_from_a_number(number):
+    codec = Codec({"BridgeEnter": EventSpec(("Uniqueid",), ("SwapUniqueid", "BridgeUniqueid"))})
+    whole = event("BridgeEnter", "SwapUniqueid: 1.3\r\n", channel())
+    assert [message.headers["SwapUniqueid"] for message in codec.feed(whole)] == ["1.3"]
+    assert codec.feed(event("BridgeEnter", channel(number))) == []
+    assert codec.counts.malformed == 1
+
+
+@pytest.mark.parametrize(
     ("name", "headers"),
     [
         ("CEL", "CallerIDnum: {}\r\nUniqueID: 1.1\r\nLinkedID: 1.1\r\n"),

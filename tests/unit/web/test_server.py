@@ -325,6 +325,17 @@ def test_a_page_of_metrics_is_kept_ten_times_as_long_as_it_took():
     )
 
 
+@pytest.mark.parametrize("version", ["1.x", "x", "1.0.x", ".", "\\xff"])
+def test_a_version_that_cannot_be_read_gets_the_plain_page_of_metrics(version):
+    resource = _MetricsResource(lambda accept: (accept.encode(), ""), lambda: 0.0)
+    request = DummyRequest([b"metrics"])
+    accept = f"application/openmetrics-text; version={version}"
+    request.requestHeaders.setRawHeaders("accept", [accept])
+    page = resource.answer(request)
+    content_type = request.responseHeaders.getRawHeaders("content-type")[0]
+    assert (page == b"") == content_type.startswith("text/plain")
+
+
 def test_the_json_is_that_of_this_moment(daemon_site):
     here = daemon_site()
     here.board = {"queue": "فروش", "hostile": "</script>\n\u2028"}
