@@ -37,6 +37,7 @@ from cc_bridge.daemon.services.health import Health
 from cc_bridge.daemon.services.http import Http
 from cc_bridge.daemon.services.lost_records import LostRecords
 from cc_bridge.daemon.services.metrics_recorder import MetricsRecorder
+from cc_bridge.daemon.services.pages import Pages
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 from cc_bridge.daemon.services.survey_callback_dialer import SurveyCallbackDialer
 from cc_bridge.daemon.services.survey_invitations import SurveyInvitations
@@ -106,6 +107,7 @@ class Bridge(SequentialServices):
             context, self.fast_agi, self.invitations, self.customers.script, pipeline.commit, now, on_stage
         )
         self.agent_api, self.follow_up_api = AgentApi(context, now), FollowUpApi(context, now)
+        self.pages = Pages(context, now)
         self.wallboard = WallboardPublisher(context, self.surveys, self.tracker, self.link)
         self.health = Health(self.link, pipeline, self.fast_agi.factory, self.losses, context.tasks)
         self.http = self._make_http(context)
@@ -155,7 +157,7 @@ class Bridge(SequentialServices):
             "agent": self.agent_api.resource,
             "follow-ups": self.follow_up_api.resource,
         }
-        return Http(context, self.metrics.page, self.health, self.wallboard, **api)
+        return Http(context, self.metrics.page, self.health, self.wallboard, self.pages, **api)
 
     def _make_jobs(self, context: Context, observed_until: float | None) -> MultiService:
         now, pipeline = self.link.pbx_now, self.pipeline
@@ -211,6 +213,7 @@ class Bridge(SequentialServices):
             self.customers,
             self.agent_api,
             self.follow_up_api,
+            self.pages,
             self.wallboard,
             Ticks(context, self._ticks()),
             self.jobs,

@@ -20,7 +20,7 @@ from cc_bridge.web.connection import HttpLimits
 from cc_bridge.web.page_site import PageSite
 from cc_bridge.web.proxies import TrustedProxies
 from cc_bridge.web.resources import LeafResource, TreeResource
-from cc_bridge.web.static_pages import agent, follow_ups, fonts, wallboard
+from cc_bridge.web.static_pages import agent, app, follow_ups, fonts, wallboard
 from cc_bridge.web.wallboard_stream import EventStream, Json, WallboardEventsResource, WallboardResource
 
 __all__ = ["Checks", "Scrape", "site"]
@@ -86,13 +86,6 @@ class _HealthResource(LeafResource):
         return json.dumps(answer).encode() + b"\n"
 
 
-class _AddressList(LeafResource):
-    """The page at /: a plain text that lists the URL paths of the site's pages."""
-
-    def answer(self, request: Request) -> bytes:  # noqa: ARG002
-        return b"cc_bridge: /wallboard /follow-ups /agent /api/live /metrics /healthz /readyz\n"
-
-
 def site(
     scrape: Scrape,
     alive: Checks,
@@ -103,6 +96,8 @@ def site(
     reactor: IReactorTime | None = None,
     limits: HttpLimits | None = None,
     proxies: TrustedProxies | None = None,
+    home: LeafResource | None = None,
+    pages: Mapping[str, Resource] | None = None,
     **api: Resource,
 ) -> PageSite:
     """Return the HTTP site of the daemon.
@@ -111,21 +106,23 @@ def site(
     process needs a restart. `ready` returns the checks of /readyz; a failed one means that the process cannot
     do its work. `access` protects the wallboard. `board` returns the current wallboard as JSON, and `stream`
     sends it at each change. `reactor` is the clock of all time limits. `limits` are the limits of connections
-    and requests. `proxies` are the proxies whose X-Forwarded headers are believed. `api` are further
-    resources below /api.
+    and requests. `proxies` are the proxies whose X-Forwarded headers are believed. `home` is the page at /.
+    `pages` are the pages for persons, by the first part of their path. `api` are further resources below
+    /api.
     """
     live = TreeResource(WallboardResource(board, access), events=WallboardEventsResource(stream, access))
     return PageSite(
         TreeResource(
-            _AddressList(),
+            home,
             metrics=_MetricsResource(scrape, reactor.seconds if reactor else lambda: 0.0),
             healthz=_HealthResource(alive),
             readyz=_HealthResource(ready),
             wallboard=wallboard(access),
             api=TreeResource(None, live=live, **api),
             agent=agent(),
+            app=app(),
             fonts=fonts(),
-            **{"follow-ups": follow_ups()},
+            **{"follow-ups": follow_ups(), **(pages or {})},
         ),
         reactor,
         limits,

@@ -19,7 +19,7 @@ from cc_bridge.web.resources import LeafResource, TreeResource, fault
 if TYPE_CHECKING:
     from cc_bridge.reports.render.localization import Language
 
-__all__ = ["agent", "chosen_language", "follow_ups", "fonts", "wallboard"]
+__all__ = ["agent", "app", "chosen_language", "follow_ups", "fonts", "wallboard"]
 
 _STATIC = Path(__file__).parent / "static"
 _TYPES = {
@@ -97,6 +97,11 @@ def agent() -> TreeResource:
 def follow_ups() -> TreeResource:
     """Return the resource at /follow-ups with its files, which need no token."""
     return _screen("follow-ups", _STATIC / "people" / "follow-ups.html")
+
+
+def app() -> TreeResource:
+    """Return the resource at /app, with the style sheet, script and icon of the pages for persons."""
+    return TreeResource(None, **_files(_STATIC / "app"))
 
 
 def fonts() -> TreeResource:

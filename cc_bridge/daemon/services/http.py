@@ -10,6 +10,7 @@ from cc_bridge.daemon.process.open_files import shares
 from cc_bridge.daemon.service import Context
 from cc_bridge.daemon.services.health import Health
 from cc_bridge.daemon.services.listening_service import ListeningService
+from cc_bridge.daemon.services.pages import Pages
 from cc_bridge.daemon.services.wallboard_publisher import WallboardPublisher
 from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.connection import HttpLimits
@@ -25,7 +26,13 @@ class Http(ListeningService):
     taken_over = ("http.max_connections", "http.request_timeout_seconds", "http.trusted_proxies")
 
     def __init__(
-        self, context: Context, scrape: Scrape, health: Health, board: WallboardPublisher, **api: Resource
+        self,
+        context: Context,
+        scrape: Scrape,
+        health: Health,
+        board: WallboardPublisher,
+        pages: Pages,
+        **api: Resource,
     ) -> None:
         http = context.config.http
         auth = TokenAuth(http.host, http.access_token())
@@ -39,6 +46,8 @@ class Http(ListeningService):
             context.reactor,
             _limits(context.config),
             TrustedProxies(http.trusted_proxies),
+            pages.home,
+            pages.resources,
             **api,
         )
         super().__init__(context, http.host, http.port, self.site)

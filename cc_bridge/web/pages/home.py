@@ -1,0 +1,15 @@
+"""The page at /: links to all pages that the visitor may see."""
+
+from cc_bridge.web.pages.page import PageResource
+from cc_bridge.web.pages.visit import Answer, HtmlAnswer, Visit
+
+__all__ = ["HomePage"]
+
+
+class HomePage(PageResource):
+    """The page at /."""
+
+    name = "home"
+
+    def page(self, visit: Visit) -> Answer:  # noqa: ARG002
+        return HtmlAnswer("home.html.j2")

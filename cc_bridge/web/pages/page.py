@@ -1,0 +1,224 @@
+"""The base class of the pages for persons: access, language, answer and errors.
+
+A page reads its arguments from the URL, so its address can be sent to a colleague. The database is read and
+the template is rendered in threads, because callers in a survey wait while the reactor is busy.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+from urllib.parse import parse_qs, quote
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import Request
+
+from cc_bridge.web.access.visitor import Role, Visitor
+from cc_bridge.web.pages.preferences import preferences
+from cc_bridge.web.pages.rendered import rendered
+from cc_bridge.web.pages.visit import (
+    Answer,
+    FileAnswer,
+    HtmlAnswer,
+    PageError,
+    RedirectAnswer,
+    Refusal,
+    Visit,
+)
+from cc_bridge.web.proxies import peer_of
+from cc_bridge.web.resources import NOT_DONE_YET, LeafResource, fault
+
+__all__ = ["PageAccess", "PageHost", "PageResource"]
+
+_log = Logger()
+
+_SECONDS = 20.0  # time limit of an answer
+_LONGEST_BODY = 16_384  # bytes of a form
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+class PageAccess(Protocol):
+    """The access check of the pages."""
+
+    def visitor(self, request: Request) -> Visitor | Refusal:
+        """Return the visitor who sends the request, or the reason why the request is refused."""
+        ...
+
+    def form_key(self, request: Request) -> str:
+        """Return the secret of the visitor's session that each form must send back as `key`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PageHost:
+    """The surroundings of all pages.
+
+    now: the PBX's clock in UTC seconds since the epoch
+    in_thread: calls a function in a thread; the Deferred fires in the reactor
+    links: the addresses of other sites by name, such as `grafana`, for the navigation
+    """
+
+    access: PageAccess
+    now: Callable[[], float]
+    in_thread: Callable[..., Deferred[Any]]
+    clock: IReactorTime
+    links: Callable[[], Mapping[str, str]] = dict
+
+
+class PageResource(LeafResource):
+    """Base class of a page for persons.
+
+    name: the name of the page in `navigation.py` and texts.toml
+    role: the least role of a visitor who may see the page
+    longest_path: the largest number of path parts after the page's own path
+    accepts_form: the page accepts a posted form
+    """
+
+    content_type = "text/html; charset=utf-8"
+    name: ClassVar[str]
+    role: ClassVar[Role] = Role.VIEWER
+    longest_path: ClassVar[int] = 0
+    accepts_form: ClassVar[bool] = False
+
+    def __init__(self, host: PageHost) -> None:
+        super().__init__()
+        self.host = host
+        if self.accepts_form:
+            self.methods = (*self.methods, b"POST")
+
+    def page(self, visit: Visit) -> Answer | Deferred[Answer]:
+        """Return the answer to a visit. Raises PageError for a request that the page cannot answer."""
+        raise NotImplementedError
+
+    def posted(self, visit: Visit) -> Answer | Deferred[Answer]:
+        """Apply the posted form of a visit, and return the answer. Raises PageError for a wrong form."""
+        raise NotImplementedError
+
+    def render(self, request: Request) -> bytes | int:
+        parts = [part for part in request.postpath if part]  # type: ignore[attr-defined]
+        if len(parts) <= self.longest_path:
+            request.postpath = []  # type: ignore[attr-defined]
+            request.parts = parts  # type: ignore[attr-defined]
+        return super().render(request)
+
+    def answer(self, request: Request) -> bytes | int:
+        """Send the page later; send a redirect to the log-in if the visitor is not known."""
+        request.setHeader("content-security-policy", _POLICY)
+        found = self.host.access.visitor(request)
+        chosen = preferences(request)
+        form = _form(request) if request.method == b"POST" else {}
+        visit = Visit(
+            found if isinstance(found, Visitor) else Visitor("", Role.VIEWER, ()),
+            chosen.language,
+            chosen.theme,
+            tuple(part.decode("utf-8", "replace") for part in request.parts),  # type: ignore[attr-defined]
+            _decoded(request.args or {}),
+            form,
+            self.host.now(),
+            self.host.access.form_key(request),
+            request.uri.decode("ascii", "replace"),
+        )
+        if isinstance(found, Refusal):
+            return self._refuse(request, found, visit)
+        return self._later(request, visit, Deferred.fromCoroutine(self._made(request, visit)))
+
+    def _refuse(self, request: Request, refusal: Refusal, visit: Visit) -> bytes | int:
+        """Redirect a browser to the log-in; answer any other refused request with the reason."""
+        wants_html = "text/html" in (request.getHeader("accept") or "")
+        if refusal.code == 401 and request.method == b"GET" and wants_html:  # noqa: PLR2004  # Unauthorized
+            request.setResponseCode(303)
+            request.setHeader("location", f"/login?next={quote(visit.address, safe='')}")
+            return b""
+        return fault(request, refusal.code, refusal.text)
+
+    async def _made(self, request: Request, visit: Visit) -> Answer:
+        if not visit.visitor.has(self.role):
+            raise PageError(403, f"this page is for the role {self.role} or higher")
+        if request.method == b"POST":
+            self._check_form(request, visit)
+        made = self.posted(visit) if request.method == b"POST" else self.page(visit)
+        return await made if isinstance(made, Deferred) else made
+
+    @staticmethod
+    def _check_form(request: Request, visit: Visit) -> None:
+        """Raise PageError if a posted form may come from a page of another site."""
+        came_from = request.getHeader("sec-fetch-site") or "same-origin"
+        if not visit.form_key or visit.form.get("key") != visit.form_key or came_from != "same-origin":
+            raise PageError(403, "this form is not from your session: open the page again")
+
+    def _later(self, request: Request, visit: Visit, made: Deferred[Answer]) -> int:
+        """Render the answer in a thread, then send it. An error becomes an error page."""
+        gone: list[object] = []
+        request.notifyFinish().addErrback(gone.append)
+
+        def failed(failure: Failure) -> Answer:
+            error = failure.value
+            if isinstance(error, PageError):
+                return HtmlAnswer("error.html.j2", {"reason": error.text}, error.code)
+            _log.warn(
+                "page {name}: the request failed: {why}; it is answered with status 503",
+                name=self.name,
+                why=type(error).__name__,
+            )
+            request.setHeader("retry-after", "5")
+            return HtmlAnswer("error.html.j2", {"reason": "the database does not answer in time"}, 503)
+
+        def send(body: bytes) -> None:
+            if not gone:
+                request.setHeader("content-length", str(len(body)))
+                request.write(body if request.method != b"HEAD" else b"")
+                request.finish()
+
+        def lost(failure: Failure) -> None:
+            _log.failure(
+                "page {name}: cannot render the answer for {peer}",
+                failure,
+                name=self.name,
+                peer=peer_of(request),
+            )
+            send(fault(request, 500, "this page cannot be shown"))
+
+        made.addTimeout(_SECONDS, self.host.clock)
+        made.addErrback(failed)
+        made.addCallback(lambda answer: self._body(request, visit, answer))
+        made.addCallbacks(send, lost)
+        return NOT_DONE_YET
+
+    def _body(self, request: Request, visit: Visit, answer: Answer) -> bytes | Deferred[bytes]:
+        """Set the headers of the response for an answer, and return the body of the response."""
+        if isinstance(answer, RedirectAnswer):
+            request.setResponseCode(303)
+            request.setHeader("location", answer.location)
+            return b""
+        if isinstance(answer, FileAnswer):
+            request.setHeader("content-type", answer.content_type)
+            request.setHeader("content-disposition", f'attachment; filename="{answer.name}"')
+            return answer.content
+        request.setResponseCode(answer.code)
+        request.setHeader("content-language", visit.language)
+        request.setHeader("vary", "Accept-Language, Cookie")
+        return self.host.in_thread(
+            rendered, answer.template, self.name, visit, answer.values, self.host.links()
+        )
+
+
+def _form(request: Request) -> dict[str, str]:
+    """Return the last value of each field of a posted form; empty for a body that is too long."""
+    content: Any = request.content
+    body: bytes = content.read(_LONGEST_BODY + 1)
+    if len(body) > _LONGEST_BODY:
+        return {}
+    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100)
+    return {name: values[-1] for name, values in fields.items()}
+
+
+def _decoded(arguments: Mapping[bytes, list[bytes]]) -> dict[str, tuple[str, ...]]:
+    return {
+        name.decode("utf-8", "replace"): tuple(value.decode("utf-8", "replace") for value in values)
+        for name, values in arguments.items()
+    }

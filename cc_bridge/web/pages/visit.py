@@ -1,0 +1,86 @@
+"""A visit of a page, and the answers to it. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cc_bridge.reports.render.localization import Language
+from cc_bridge.web.access.visitor import Visitor
+
+__all__ = ["Answer", "FileAnswer", "HtmlAnswer", "PageError", "RedirectAnswer", "Refusal", "Visit"]
+
+
+class PageError(Exception):
+    """A request that gets an error page; `code` is the HTTP status, `text` the reason for the visitor."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The refusal of a request; with the status 401, the visitor can log in."""
+
+    code: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request for a page.
+
+    path: the parts of the URL path after the page's own path
+    arguments: the values of each argument in the query of the URL
+    form: the last value of each field of a posted form; empty for a request without a form
+    now: the PBX's clock in UTC seconds since the epoch
+    form_key: the value of the hidden field `key` in each form
+    address: path and query of the request, as in the browser's address bar
+    """
+
+    visitor: Visitor
+    language: Language
+    theme: str
+    path: tuple[str, ...]
+    arguments: Mapping[str, tuple[str, ...]]
+    form: Mapping[str, str]
+    now: float
+    form_key: str
+    address: str
+
+    def argument(self, name: str, default: str = "") -> str:
+        """Return the last value of an argument; `default` if it is missing or empty."""
+        return (self.arguments.get(name) or (default,))[-1] or default
+
+    def need(self, queue: str) -> None:
+        """Raise PageError (403) if the visitor may not see agents, calls and customers of this queue."""
+        if not self.visitor.sees(queue):
+            raise PageError(403, "this queue belongs to another lead")
+
+
+@dataclass(frozen=True, slots=True)
+class HtmlAnswer:
+    """A page: the name of its template, and the values of the template's variables."""
+
+    template: str
+    values: Mapping[str, object] = field(default_factory=dict)
+    code: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class FileAnswer:
+    """A file that the browser saves under the name `name`."""
+
+    content: bytes
+    content_type: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectAnswer:
+    """The address of the page to show next, below this site."""
+
+    location: str
+
+
+Answer = HtmlAnswer | FileAnswer | RedirectAnswer
