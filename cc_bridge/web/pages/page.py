@@ -35,7 +35,7 @@ __all__ = ["PageAccess", "PageHost", "PageResource"]
 _log = Logger()
 
 _SECONDS = 20.0  # time limit of an answer
-_LONGEST_BODY = 16_384  # bytes of a form
+_MOST_FIELDS = 100  # of a form
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
     "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -208,12 +208,15 @@ class PageResource(LeafResource):
 
 
 def _form(request: Request) -> dict[str, str]:
-    """Return the last value of each field of a posted form; empty for a body that is too long."""
+    """Return the last value of each field of a posted form; empty for a form with too many fields."""
     content: Any = request.content
-    body: bytes = content.read(_LONGEST_BODY + 1)
-    if len(body) > _LONGEST_BODY:
+    body: bytes = content.read()
+    try:
+        fields = parse_qs(
+            body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS
+        )
+    except ValueError:
         return {}
-    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100)
     return {name: values[-1] for name, values in fields.items()}
 
 

@@ -19,7 +19,7 @@ TOKEN = "a-token-of-the-house"
 FONTS = ROOT / "cc_bridge/web/static/fonts"
 GUARDED = ["/wallboard", "/wallboard/wallboard.js", "/api/live", "/api/live/events"]
 FONT = "/fonts/vazirmatn-5.3.0-arabic.woff2"
-OPEN = ["/", "/metrics", "/healthz", "/readyz", "/fonts/vazirmatn.css"]
+OPEN = ["/metrics", "/healthz", "/readyz", "/fonts/vazirmatn.css"]
 
 
 class DaemonSite:
