@@ -1,4 +1,4 @@
-"""Access to the pages with the token of the configuration; whoever has it is an administrator."""
+"""Access to the pages with the token of the configuration; a visitor with the token is an administrator."""
 
 from twisted.web.http import Request
 
