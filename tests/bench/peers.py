@@ -32,7 +32,7 @@ _LEAST, _MOST = 0.05, 0.2  # seconds that a caller listens to a prompt
 _BARS = {"attacked_p99_ms": 50.0, "rss_growth_mb": 50.0}
 
 _CONFIG = """
-ami = {{ port = 1, secret = "word" }}
+ami = {{ port = {ami}, secret = "word" }}
 agi = {{ port = {agi} }}
 http = {{ port = {http} }}
 storage = {{ url = "sqlite:///{folder}/calls.sqlite", journal_file = "{folder}/journal.sqlite" }}
@@ -63,10 +63,12 @@ class Callers:
     finished: number of surveys that were finished
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, least: float = _LEAST, most: float = _MOST) -> None:
+        """Callers of the AGI port `port` listen to a prompt for `least` to `most` seconds."""
         self.latencies: list[float] = []
         self.finished = 0
         self._port = port
+        self._listen = least, most
         self._chance = random.Random(1)
 
     async def call(self, until: float) -> None:
@@ -88,7 +90,7 @@ class Callers:
             self.latencies.append((time.perf_counter() - sent_at) * 1000)
             commands += 1
             if line.startswith(_LISTENED_TO):
-                await asyncio.sleep(self._chance.uniform(_LEAST, _MOST))
+                await asyncio.sleep(self._chance.uniform(*self._listen))
             sent_at = time.perf_counter()
             writer.write(_reply(line))
         self.finished += commands > len(_LISTENED_TO)
@@ -106,11 +108,11 @@ def _reply(line: str) -> bytes:
 
 
 @contextmanager
-def daemon(folder: Path, agi: int, http: int) -> Iterator[int]:
-    """Run a daemon with twenty queues, and yield its process ID."""
+def daemon(folder: Path, agi: int, http: int, ami: int = 1) -> Iterator[int]:
+    """Run a daemon with twenty queues, and yield its process ID. By default its PBX is away."""
     config = folder / "cc-bridge.toml"
     queues = "\n".join(f"[queues.q{number}]" for number in range(20))
-    config.write_text(_CONFIG.format(agi=agi, http=http, folder=folder, queues=queues))
+    config.write_text(_CONFIG.format(ami=ami, agi=agi, http=http, folder=folder, queues=queues))
     program = Path(sys.executable).with_name("cc-bridge")
     with (folder / "log").open("w") as log:
         running = subprocess.Popen([program, "run", "--config", config], stdout=log, stderr=log)
