@@ -126,7 +126,7 @@ def upgrade(url: str | URL) -> None:
     """Upgrade the database to the schema of this cc_bridge.
 
     After a failure the database is unchanged. Only MariaDB may keep a part of the changes, because it cannot
-    roll back DDL.
+    roll back DDL. The next attempt then makes the remaining changes, see migrations/resumption.py.
     """
     open_database(url).dispose()
 

@@ -7,6 +7,7 @@ database's URL if the migrations are to be written as SQL.
 from alembic import context
 from sqlalchemy import URL, Connection
 
+import cc_bridge.storage.migrations.resumption  # noqa: F401  # registers its classes in Alembic
 from cc_bridge.storage.migrate import VERSION_TABLE
 from cc_bridge.storage.schema.tables import metadata
 
