@@ -84,6 +84,7 @@ class AmiListener(DaemonService):
         self._gap: Gap | None = None  # the open gap, whose end is not known yet
         self.link.on_clock_set = self._clock_set
         self._last_event_at = 0.0
+        self._gap_ended_at = 0.0
         self._last_stamp = 0.0  # instant of the last event of this session
         self._dropped = 0  # number of messages that the link had dropped at the last tick
         self._drop_pause, self._next_drop_gap = _DROP_PAUSE_SECONDS, 0.0
@@ -205,7 +206,7 @@ class AmiListener(DaemonService):
         `why` is the reason. `at` is the time (UTC seconds) up to which all events were received.
         """
         _log.warn("AMI link lost: {why}; calls are not observed until the link is up again", why=why)
-        at = max(at, self._last_event_at)
+        at = max(at, self._last_event_at, self._gap_ended_at)
         self._announced.discard_held()
         self._count_discarded()
         self._record(self.tracker.observation_lost(at))
@@ -365,6 +366,7 @@ class AmiListener(DaemonService):
         self._record(self.tracker.clock_set(seconds))
         self._record(self.tracker.take_clock_steps())
         self._last_event_at += seconds
+        self._gap_ended_at += seconds
         self._last_stamp += seconds
         self._ticked_at += seconds
         self._next_check += seconds
@@ -380,9 +382,10 @@ class AmiListener(DaemonService):
     def _known_until(self) -> float:
         """Return the time (UTC seconds) up to which all events have been received.
 
-        It is earlier than now, because a recent event may still be on its way.
+        It is earlier than now, because a recent event may still be on its way. It is never before the end of
+        the last gap, so that two gaps never overlap.
         """
-        return max(self.link.synced_until, self._last_event_at)
+        return max(self.link.synced_until, self._last_event_at, self._gap_ended_at)
 
     def _record_watermark(self, until: float) -> None:
         """Record that the PBX was observed up to `until` (UTC seconds)."""
@@ -397,4 +400,5 @@ class AmiListener(DaemonService):
         if self._gap is not None:
             # The end is not before the start, even if the PBX's clock was set back.
             gap, self._gap = replace(self._gap, ended_at=max(at, self._gap.started_at)), None
+            self._gap_ended_at = gap.ended_at
             self._record([gap])

@@ -149,6 +149,25 @@ def test_a_lost_link_at_the_stop_is_a_gap():
     assert [mark.observed_until - T for mark in story.pipeline.of(ObservationWatermark)][-1] == 10
 
 
+def test_an_event_from_before_the_snapshot_does_not_make_two_gaps_overlap():
+    story = Story(T - 60).seconds(10).up()
+    story.listener._announced.announce(["pbx-1.2"])
+    story.event("Hold", T + 8, Uniqueid="pbx-1.2")
+    story.listener.open_records()
+    story.link.up = False
+    story.listener.ami_down("cut", T + 9)
+    story.seconds(5).up()
+    assert story.gaps() == [(GapReason.DAEMON_DOWN, -60, 10), (GapReason.LINK_LOST, 10, 15)]
+
+
+def test_the_watermark_is_never_before_the_end_of_a_gap():
+    story = Story(T - 60).seconds(10).up()
+    story.listener._announced.announce(["pbx-1.2"])
+    story.event("Hold", T + 8, Uniqueid="pbx-1.2")
+    (mark,) = [each for each in story.listener.open_records() if isinstance(each, ObservationWatermark)]
+    assert mark.observed_until - T == 10
+
+
 def test_after_a_dropped_message_the_stop_ends_the_gap():
     story = Story().up().seconds(10)
     story.clock.advance(1)
