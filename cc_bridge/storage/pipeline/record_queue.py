@@ -4,14 +4,14 @@ The queue is the only state that the two threads share. The reactor adds records
 them. Every method may be called from any thread. Only `next_batch` and `pause` wait. The queue's lock is
 never held during I/O.
 
-Records can form a group, such as the records of ended calls and the checkpoints of calls that have not ended.
-All records of a group are written in one transaction.
+Records can form a group, such as the records of ended calls and the checkpoints of open calls. All records of
+a group are written in one transaction.
 
 A record stays in the queue until `written` removes it. After any failure the queue therefore still holds
 every record that is not on disk.
 
-The queue has two limits: the number of its records, and the memory that they need. Once the disk is full, the
-queue holds only the records that a full disk accepts; all others are discarded.
+The queue has two limits: the number of its records, and their memory. While the disk is full, other records
+than answers are discarded.
 """
 
 from collections import Counter, deque
