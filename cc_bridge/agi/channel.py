@@ -80,6 +80,7 @@ class AgiChannel:
         self._value_end = b""
         self._ended: AGIError | None = None
         self._stopped_by = ""  # word in the reply that ends an interruption; empty if there is none
+        self._recording = False  # a recording runs, which cannot be stopped
 
     # -- commands
 
@@ -148,9 +149,11 @@ class AgiChannel:
         Raises NotRecorded if Asterisk cannot write the file.
         """
         limits = round(seconds * 1000), "BEEP", f"s={max(1, round(silence_seconds))}"
-        command = self.execute("RECORD FILE", file, "wav", "#", *limits, seconds=PLAY_SECONDS + seconds)
+        self._recording = True
         try:
-            reply = await command
+            reply = await self.execute(
+                "RECORD FILE", file, "wav", "#", *limits, seconds=PLAY_SECONDS + seconds
+            )
         except AGIResultHangup as hangup:
             return RecordResult(end_position(str(hangup)) / SAMPLES, "hangup")
         except AGIHangup:
@@ -158,15 +161,17 @@ class AgiChannel:
         except AGIAppError as error:
             await self.channel_status()
             raise NotRecorded(f"{file}.wav was not recorded: does the folder exist on the PBX?") from error
+        finally:
+            self._recording = False
         return RecordResult(reply.end_position / SAMPLES, reply.data)
 
     def interrupt(self) -> None:
         """Stop the running command, which plays a prompt or waits for a key.
 
-        The stopped command raises Interrupted. A recording is not stopped: it ends at its own time limit. If
-        no command runs, this method does nothing.
+        The stopped command raises Interrupted. If no command runs, or a recording, this method does nothing:
+        a recording ends at its own time limit.
         """
-        if self._waiting is not None and not self._stopped_by:
+        if self._waiting is not None and not self._stopped_by and not self._recording:
             self._stopped_by = token_hex(8)
             self._transport.write(command_line("GET FULL VARIABLE", self._stopped_by))
 

@@ -10,11 +10,13 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
+from cc_bridge.web.rate_limit import LogLimiter
+
 __all__ = ["RECENT_SECONDS", "ForeignRequests"]
 
 _log = Logger()
 
-RECENT_SECONDS = 60.0  # a request counts as recent for this long; also the time between two log lines
+RECENT_SECONDS = 60.0  # a request counts as recent for this long
 _LONGEST = 40  # characters of a script's name; the rest is truncated
 
 
@@ -29,19 +31,17 @@ class ForeignRequests:
         self._seconds = seconds
         self._last_at: float | None = None
         self._last_script = ""
-        self._logged_at: float | None = None
-        self._unlogged = 0
+        self._lines = LogLimiter(seconds)
 
     def note(self, script: str, peer: str) -> None:
         """Count a request, and log it unless one was logged in the last minute.
 
         `peer` is the sender's address.
         """
-        now = self._seconds()
         self.total += 1
-        self._unlogged += 1
-        self._last_at, self._last_script = now, _printable(script)
-        if self._logged_at is not None and now - self._logged_at < RECENT_SECONDS:
+        self._last_at, self._last_script = self._seconds(), _printable(script)
+        times = self._lines.note()
+        if not times:
             return
         _log.error(
             "another program's AGI calls reach cc-bridge: {script} from {peer}, {n} since the last such line;"
@@ -49,9 +49,8 @@ class ForeignRequests:
             " dialplan, or give cc-bridge another agi.port",
             script=self._last_script,
             peer=peer,
-            n=self._unlogged,
+            n=times,
         )
-        self._logged_at, self._unlogged = now, 0
 
     @property
     def recent_script(self) -> str:

@@ -194,10 +194,7 @@ class _FastAgiProtocol(Protocol):
 
     def terminate(self, because: str) -> None:
         """End the call for the reason `because`. The handler has LAST_WORDS_SECONDS to store its progress."""
-        if self.over.called:
-            return
-        if self._channel is None:
-            self.refuse("stopping")
+        if self.over.called or self._channel is None:
             return
         self._factory.terminated[because] += 1
         self._start_timer(LAST_WORDS_SECONDS, self._give_up)

@@ -378,11 +378,13 @@ async def _store_within(
     def failed(failure: Failure) -> None:
         """Log that the record was not stored, and fire the Deferred `in_time` with FAILED."""
         kind, level = type(record).__name__, LogLevel.critical
+        consequence = "the survey ends" if seconds else "the survey has ended, and its result is not stored"
         _log.failure(
-            "cannot store the {kind} of the survey on channel {uniqueid!r}; the survey ends",
+            "cannot store the {kind} of the survey on channel {uniqueid!r}; {consequence}",
             failure,
             level,
             kind=kind,
+            consequence=consequence,
             **ids,
         )
         resolve(_Stored.FAILED)

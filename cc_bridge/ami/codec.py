@@ -41,7 +41,7 @@ _RESPONSE = b"Response: "
 _PRIVILEGE = b"Privilege: "
 _NO_PRIVILEGE = b"Privilege: \r"
 _END = b"\r\n\r\n"
-_ODD_END = b"\r\n\nEvent: "  # the end of a message as some modules write it, and the next event
+_ODD_END = b"\r\n\n"  # the end of a message as some modules write it
 _ANY_END = re.compile(rb"\n\r?\n")
 
 # The largest number of forged events in one real event. More do not fit into a caller's values, to each of

@@ -45,6 +45,15 @@ class CallbackConfig(Section):
         only_one(self.secret, self.secret_file)
         return self
 
+    @model_validator(mode="after")
+    def _within_a_day(self) -> "CallbackConfig":
+        if minute_of(self.call_until) <= minute_of(self.call_from):
+            raise ValueError(
+                f"call_until ({self.call_until}) must be later than call_from ({self.call_from}): the hours"
+                " of callbacks must not pass midnight; 24:00 is the end of the day"
+            )
+        return self
+
     def password(self) -> str:
         """Return the secret of the manager user that makes callbacks; empty if none is set.
 

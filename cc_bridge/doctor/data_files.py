@@ -1,9 +1,11 @@
-"""Check of the daemon's files: the daemon's user owns them, and other users cannot read them.
+"""Check of the daemon's files: the daemon's user can write them, and other users cannot read them.
 
 cc_bridge creates its files with this owner and these permissions. A copied or restored file, or a file of an
 older version, can have others.
 """
 
+import os
+import pwd
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,22 +22,24 @@ _BESIDE = ("", "-wal", "-shm", "-journal", ".lock")  # ends of the names of a da
 
 
 def check(storage: StorageConfig) -> Iterator[CheckResult]:
-    """Yield a failure for each file that root owns in a directory that another user owns.
+    """Yield a failure for each file that the daemon's user cannot write.
 
-    The daemon runs as the owner of the directory, so it cannot write such a file. Also yield a warning for
-    each file that every user of this machine can read. If files exist and none has a failure or warning,
-    yield one result with the level ok.
+    The daemon runs as the owner of the file's directory. Also yield a warning for each file that every user
+    of this machine can read. If files exist and none has a failure or warning, yield one result with the
+    level ok.
     """
     files = [file for file in _files(storage) if file.is_file()]
     right = True
     for file in files:
         status, folder = file.stat(), file.parent.stat()
-        if status.st_uid == 0 and folder.st_uid != 0:
+        if not _can_write(folder.st_uid, status):
             right = False
             yield fail(
                 _NAME,
-                f"{file} belongs to root, its directory does not",
-                f"chown --reference={file.parent} {file}",
+                f"{file} belongs to {_name_of(status.st_uid)} and has the permissions"
+                f" {stat.filemode(status.st_mode)}: {_name_of(folder.st_uid)}, who owns its directory, cannot"
+                " write it",
+                f"chown --reference={file.parent} {file} && chmod u+rw {file}",
             )
         if status.st_mode & stat.S_IROTH:
             right = False
@@ -46,8 +50,35 @@ def check(storage: StorageConfig) -> Iterator[CheckResult]:
             )
     if files and right:
         yield ok(
-            _NAME, "the database's files belong to the owner of their directory; other users cannot read them"
+            _NAME, "the owner of the directory can write the database's files; other users cannot read them"
         )
+
+
+def _can_write(user: int, status: os.stat_result) -> bool:
+    """Return whether the user with this id can write a file; root can write every file."""
+    if user == 0:
+        return True
+    if status.st_uid == user:
+        return bool(status.st_mode & stat.S_IWUSR)
+    if status.st_gid in _groups(user):
+        return bool(status.st_mode & stat.S_IWGRP)
+    return bool(status.st_mode & stat.S_IWOTH)
+
+
+def _groups(user: int) -> list[int]:
+    """Return the ids of a user's groups; none if this machine does not know the user."""
+    try:
+        known = pwd.getpwuid(user)
+    except KeyError:
+        return []
+    return os.getgrouplist(known.pw_name, known.pw_gid)
+
+
+def _name_of(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
 
 
 def _files(storage: StorageConfig) -> Iterator[Path]:

@@ -76,6 +76,10 @@ async def place_test_call(
     channel, nonce = CHANNEL_ID + token_hex(8), token_hex(16)
     try:
         await _log_in(session, config, reactor)
+    except CcBridgeError as error:
+        session.client.close("the checks are done")
+        return _login_failed(name, config, error)
+    try:
         await session.client.action(
             "Originate",
             Channel=f"Local/s@{DOCTOR_CONTEXT}/n",
@@ -88,7 +92,11 @@ async def place_test_call(
             Async="true",
         )
     except CcBridgeError as error:
-        return _login_failed(name, config, error)
+        return fail(
+            name,
+            f"the PBX refuses the test call of {config.callback.username}: {error}",
+            f"set write = originate, as in {_USER_FILE}, then: asterisk -rx 'manager reload'",
+        )
     finally:
         session.client.close("the checks are done")
     event = await listening.heard(

@@ -61,11 +61,21 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
     "Visits": (
         Kpi(
             "visit_outcomes",
-            "Visits (stays of callers in queues) that ended, by outcome; the outcomes add up to all visits",
+            "Visits (stays of callers in queues) that ended, by outcome; the outcomes add up to all visits;"
+            " partial visits are not counted",
             "number of visits with the outcome",
             "visits",
             "QueueCallerLeave with AgentConnect, HangupRequest, Hangup, QUEUESTATUS; queue_visits.outcome",
             "cc_bridge_visits_total",
+        ),
+        Kpi(
+            "partial_visits",
+            "Partial visits: the PBX's clock was set during the wait; they are in no other number of visits,"
+            " no wait and no share",
+            "number of visits with partial = true",
+            "visits",
+            "answers to pings, the order of the events; queue_visits.partial",
+            "cc_bridge_partial_visits_total",
         ),
         Kpi(
             "short_abandons",

@@ -1,14 +1,16 @@
 """The service level by five definitions, from visits or from counts of visits. Pure.
 
-`service_level` takes the visits of one queue. `from_counts` takes counts, such as from SQL. Queues with
-different thresholds are counted one by one, and their counts are added.
+`service_level` takes the visits of one queue, `from_counts` takes counts. Queues with different thresholds
+are counted one by one, and their counts are added.
 
 A visit is in time if its wait is at most the queue's threshold, as in app_queue (Asterisk 22). A short
 abandon is an abandoned visit with a wait less than a limit. If the limit is 0, no visit is a short abandon.
 Waits are rounded to the microsecond, as in the database, so that live and stored values agree.
 
-Note: Asterisk's ServicelevelPerf2 resembles the definition called `removed`. But Asterisk counts whole
-seconds. It also counts a visit as abandoned if the caller timed out.
+A partial visit (the PBX's clock was set during the wait) is in no other count.
+
+Note: Asterisk's ServicelevelPerf2 resembles `removed`. But Asterisk counts whole seconds, and a time-out
+as abandoned.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -48,7 +50,7 @@ DEFAULT = ServiceLevelDefinition.NO_SHORT
 
 
 class QueueStay(Protocol):
-    """The interface of a visit for the service level: the outcome and the wait of the visit.
+    """The interface of a visit for the service level: outcome, wait, and whether the visit is partial.
 
     A QueueVisit and a database row both have this interface.
     """
@@ -57,6 +59,8 @@ class QueueStay(Protocol):
     def outcome(self) -> str: ...
     @property
     def wait_seconds(self) -> float: ...
+    @property
+    def partial(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class VisitCounts:
-    """The numbers of visits by outcome and wait; `+` adds the counts of two queues or days."""
+    """The numbers of visits by outcome and wait; `+` adds the counts of two queues or days.
+
+    A partial visit is counted in `partial_visits` only.
+    """
 
     visits: int = 0  # with every outcome
     answered: int = 0
@@ -89,6 +96,7 @@ class VisitCounts:
     short_abandons: int = 0  # abandoned after less than the limit; also counted in abandoned
     timed_out: int = 0
     left_by_key: int = 0
+    partial_visits: int = 0  # the PBX's clock was set during the wait
 
     def __add__(self, other: "VisitCounts") -> "VisitCounts":
         return VisitCounts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
@@ -101,8 +109,12 @@ class VisitCounts:
         `short_abandon` is a short abandon. Both limits are in seconds.
         """
         waits: dict[str, list[float]] = {outcome: [] for outcome in Outcome}
+        partial = 0
         for stay in stays:
-            waits[stay.outcome].append(round(stay.wait_seconds, _MICROSECONDS))
+            if stay.partial:
+                partial += 1
+            else:
+                waits[stay.outcome].append(round(stay.wait_seconds, _MICROSECONDS))
         answered, abandoned = waits[Outcome.ANSWERED], waits[Outcome.ABANDONED]
         return cls(
             visits=sum(map(len, waits.values())),
@@ -113,6 +125,7 @@ class VisitCounts:
             short_abandons=sum(wait < short_abandon for wait in abandoned),
             timed_out=len(waits[Outcome.TIMED_OUT]),
             left_by_key=len(waits[Outcome.LEFT_BY_KEY]),
+            partial_visits=partial,
         )
 
 

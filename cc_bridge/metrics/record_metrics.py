@@ -209,12 +209,14 @@ class RecordMetrics:
         `threshold` is the queue's service level threshold, `short` is its short abandon limit; both are
         seconds. The comparisons are the same as in `kpis/service_level.py`.
 
-        The wait time of a partial visit is not exact, because the PBX's clock was set during the wait. It is
-        compared too, but it is not added to the histogram.
+        The wait time of a partial visit is not exact, because the PBX's clock was set during the wait. Such a
+        visit is counted only as a partial visit.
         """
+        if visit.partial:
+            self.count("partial_visits", visit.queue)
+            return
         self.count("visits", visit.queue, visit.outcome)
-        if not visit.partial:
-            self._observe(_WAIT, visit.wait_seconds, visit.queue, visit.outcome)
+        self._observe(_WAIT, visit.wait_seconds, visit.queue, visit.outcome)
         within = visit.wait_seconds <= threshold
         if visit.outcome is Outcome.ANSWERED and within:
             self.count("answered_within", visit.queue)

@@ -124,6 +124,16 @@ class RecordedSide:
             return DifferenceReason.WE_ENDED
         return DifferenceReason.GAP if seen else None
 
+    def clock_set_in(self, talk: Talk) -> bool:
+        """Return whether the PBX's clock was set in a recorded talk, which is dated by the new time.
+
+        Such a talk is partial. The instant of a step is known with an error of about a second.
+        """
+        steps = (gap.started_at for gap in self.gaps if gap.reason is GapReason.CLOCK_STEP)
+        return talk.partial and any(
+            talk.answered_at - _ROUNDING <= at <= talk.ended_at + _ROUNDING for at in steps
+        )
+
 
 @dataclass(slots=True)
 class Comparison:
@@ -263,7 +273,8 @@ def _of_pair(
         yield DifferenceKind.AGENT, theirs.agent, ours.agent, _other_agent(theirs, talk, we)
     off = abs(theirs.wait_seconds - ours.wait_seconds)
     if off > _ROUNDING:
-        blind = DifferenceReason.CLOCK_STEP if theirs.clock_step else _blind(theirs, we)
+        clock_set = theirs.clock_step or ours.partial
+        blind = DifferenceReason.CLOCK_STEP if clock_set else _blind(theirs, we)
         reason = blind if off <= _TAKEN_OVER or blind is DifferenceReason.CLOCK_STEP else None
         yield DifferenceKind.WAIT, f"{theirs.wait_seconds:.0f} s", f"{ours.wait_seconds:.1f} s", reason
     if ours.outcome is Outcome.ANSWERED:
@@ -369,7 +380,7 @@ def _of_talk(
         return
     if talk.ended_by is not EndedBy.UNOBSERVED and not talk.partial:
         blind = None
-    if theirs.clock_step:
+    if theirs.clock_step or we.clock_set_in(talk):
         blind = DifferenceReason.CLOCK_STEP
     longer = theirs.talk_seconds - talk.talk_seconds
     if abs(longer) > _ROUNDING:

@@ -27,6 +27,7 @@ _COLUMNS = (
     Column("short_abandons", Unit.COUNT, kpi="short_abandons"),
     Column("abandoned_ringing", Unit.COUNT, formula="visits[abandoned] with an agent ringing"),
     Column("abandonment", Unit.PERCENT, kpi="abandonment", has_n=True, has_interval=True),
+    Column("partial_visits", Unit.COUNT, kpi="partial_visits"),
 )
 
 
@@ -49,4 +50,5 @@ def _cells(ask: ReportQuery, waits: VisitTotals) -> tuple[Cell, ...]:
         count(waits.short_abandons),
         count(waits.abandoned_ringing),
         waits.abandonment(ask.minimum),
+        count(waits.partial_visits),
     )

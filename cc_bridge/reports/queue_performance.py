@@ -31,6 +31,7 @@ _COLUMNS = (
     Column("abandonment", Unit.PERCENT, kpi="abandonment", has_n=True, has_interval=True),
     LEVELS[0],
     Column("threshold", Unit.SECONDS, formula="queues.NAME.service_level_seconds"),
+    Column("partial_visits", Unit.COUNT, kpi="partial_visits"),
 )
 _WAIT_COLUMNS = (
     Column("wait_mean", Unit.SECONDS, formula="sum of the waits / visits", has_n=True, has_interval=True),
@@ -122,6 +123,7 @@ def _cells(
         waits.abandonment(ask.minimum),
         waits.level(ServiceLevelDefinition.NO_SHORT, ask.minimum),
         _threshold(ask, key),
+        count(waits.partial_visits),
     )
 
 

@@ -2,6 +2,8 @@
 
 SQL returns the number of visits for each wait time, rounded up to whole seconds. So a median is the smallest
 number of whole seconds within which half of the visits had ended.
+
+A partial visit, during whose wait the PBX's clock was set, is counted only as a partial visit.
 """
 
 from collections import Counter
@@ -49,34 +51,26 @@ class VisitTotals:
     abandoned_within: int = 0  # visits abandoned within the threshold
     short_abandons: int = 0
     abandoned_ringing: int = 0  # visits abandoned while an agent's phone rang
-    answered_exact: int = 0  # answered visits whose wait time is in the sums
+    partial_visits: int = 0  # visits that are in none of the other fields
 
     def add(self, visits: VisitSums) -> None:
-        """Add visits. Partial visits are counted, but their wait times are left out of the sums."""
+        """Add visits. Partial visits are added only to `partial_visits`."""
+        if visits.partial:
+            self.partial_visits += visits.n
+            return
         self.outcomes[visits.outcome] += visits.n
-        if not visits.partial:
-            self._add_waits(visits)
-        if visits.outcome == Outcome.ANSWERED:
-            self.answered_within += visits.within
-        elif visits.outcome == Outcome.ABANDONED:
-            self.abandoned_within += visits.within
-            self.short_abandons += visits.short
-            self.abandoned_ringing += visits.ringing
-
-    def _add_waits(self, visits: VisitSums) -> None:
         self.seconds[visits.second] += visits.n
         self.wait += visits.wait
         self.squares += visits.squares
         self.longest = max(self.longest, visits.longest)
         if visits.outcome == Outcome.ANSWERED:
-            self.answered_exact += visits.n
             self.answer_wait += visits.wait
             self.answer_squares += visits.squares
-
-    @property
-    def exact(self) -> int:
-        """The number of visits whose wait time is in the sums."""
-        return self.seconds.total()
+            self.answered_within += visits.within
+        elif visits.outcome == Outcome.ABANDONED:
+            self.abandoned_within += visits.within
+            self.short_abandons += visits.short
+            self.abandoned_ringing += visits.ringing
 
     @property
     def visits(self) -> int:
@@ -93,6 +87,7 @@ class VisitTotals:
             short_abandons=self.short_abandons,
             timed_out=self.outcomes[Outcome.TIMED_OUT],
             left_by_key=self.outcomes[Outcome.LEFT_BY_KEY],
+            partial_visits=self.partial_visits,
         )
 
     @property
@@ -113,27 +108,26 @@ class VisitTotals:
         return share(self.outcomes[Outcome.ABANDONED] - short, self.offered - short, minimum)
 
     def mean(self, minimum: int) -> Cell:
-        return mean(self.wait, self.squares, self.exact, minimum)
+        return mean(self.wait, self.squares, self.visits, minimum)
 
     def answer_mean(self, minimum: int) -> Cell:
-        return mean(self.answer_wait, self.answer_squares, self.answered_exact, minimum)
+        return mean(self.answer_wait, self.answer_squares, self.outcomes[Outcome.ANSWERED], minimum)
 
     def within(self, part: float) -> Cell:
         """Return the wait time, in whole seconds, within which the fraction `part` of the visits had ended.
 
-        For example, 0.5 gives the median wait time. Partial visits do not count. None means that there are no
-        other visits.
+        For example, 0.5 gives the median wait time. None means that there are no visits.
         """
         ended = 0
         for second, n in sorted(self.seconds.items()):
             ended += n
-            if ended >= part * self.exact:
-                return Figure(second, self.exact)
+            if ended >= part * self.visits:
+                return Figure(second, self.visits)
         return None
 
     @property
     def longest_wait(self) -> Cell:
-        return Figure(self.longest, self.exact) if self.exact else None
+        return Figure(self.longest, self.visits) if self.visits else None
 
 
 def by_key(ask: ReportQuery, rows: Iterable[VisitSums]) -> tuple[dict[Group, VisitTotals], VisitTotals]:

@@ -130,7 +130,8 @@ def _references(machine: Machine, record: SetupRecord) -> Iterator[str]:
     for pattern in _DIALPLAN_FILES:
         for path in machine.find(_ETC, pattern):
             if path not in removed:
-                yield from (f"{path}: {line}" for line in references(text_of(machine.read(path))))
+                found = references(text_of(machine.read(path)), pattern.removeprefix("*"))
+                yield from (f"{path}: {line}" for line in found)
 
 
 def _is_ours(record: SetupRecord, path: str, before: FileState) -> bool:

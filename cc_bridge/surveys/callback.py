@@ -26,6 +26,7 @@ from cc_bridge.surveys.business_hours import BusinessHours
 __all__ = ["CallResult", "CallbackCandidate", "CallbackPlan", "CallbackRules", "NoCallbackReason", "dialable"]
 
 MAX_PLANNED = 1000  # 1 KB each; at a cap of 100 calls an hour more could never be called
+CALL_SECONDS = 300.0  # a call rings for up to two minutes, and its result comes some seconds later
 ANSWERED_SECONDS = 600.0  # the dialplan asks for the invitation immediately, or never
 
 _HOUR, _DAY = 3600.0, 86400.0
@@ -244,14 +245,18 @@ class CallbackPlan:
         self._on_done(candidate, reason)
 
     def _prune(self, now: float) -> None:
-        """Remove callbacks that were answered but led to no survey, and old times of callbacks.
+        """Remove callbacks that led to no survey, and old times of callbacks.
 
-        A callback is removed when it was answered more than ANSWERED_SECONDS ago. The time of a caller's last
+        A callback is removed when it was answered more than ANSWERED_SECONDS ago, or when its call started
+        more than CALL_SECONDS ago and no result came. The time of a caller's last
         callback is removed from `called_at` after `min_days_between` days.
         """
         for callback in list(self._callbacks.values()):
-            if callback.state is _State.ANSWERED and now - callback.at > ANSWERED_SECONDS:
+            age = now - callback.at
+            if callback.state is _State.ANSWERED and age > ANSWERED_SECONDS:
                 self._done(callback.candidate, NoCallbackReason.NOT_ASKED)
+            elif callback.state in _AFTER_RESULT and age > CALL_SECONDS:
+                self._done(callback.candidate, NoCallbackReason.FAILED)
         kept = self.rules.min_days_between * _DAY
         for key in [key for key, at in self.called_at.items() if now - at >= kept]:
             del self.called_at[key]

@@ -19,6 +19,7 @@ from cc_bridge.customers.number_keys import NumberKeys
 from cc_bridge.customers.timeline import Timeline, as_json
 from cc_bridge.web.auth import BearerAuth
 from cc_bridge.web.json_resource import JsonResource, as_bytes, usual_rate
+from cc_bridge.web.rate_limit import LogLimiter
 from cc_bridge.web.resources import TreeResource, fault
 
 __all__ = ["CustomersResource"]
@@ -63,6 +64,7 @@ class CustomersResource(TreeResource):
         self.access = access
         self.clock = clock
         self.rate = usual_rate()
+        self.refused_lines = LogLimiter(clock.seconds)
 
     def getChild(self, path: bytes, request: Any) -> Resource:  # noqa: ARG002, N802  # Twisted's
         return _CustomerResource(self, path.decode("utf-8", "replace"))
@@ -75,7 +77,7 @@ class _CustomerResource(JsonResource):
     subject = "customer"
 
     def __init__(self, customers: CustomersResource, number: str) -> None:
-        super().__init__(customers.clock, customers.rate, customers.access)
+        super().__init__(customers.clock, customers.rate, customers.access, customers.refused_lines)
         self._customers = customers
         self._number = number
 

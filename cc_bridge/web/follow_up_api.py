@@ -21,7 +21,7 @@ from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.follow_up import UNCLOSED, Action, FollowUp, FollowUpState
 from cc_bridge.reports.render.localization import LANGUAGES, Language, answer_labels
 from cc_bridge.web.json_resource import JsonResource, as_bytes, usual_rate
-from cc_bridge.web.rate_limit import RateLimiter
+from cc_bridge.web.rate_limit import LogLimiter, RateLimiter
 from cc_bridge.web.resources import TreeResource, fault
 from cc_bridge.web.session import FollowUpSession
 
@@ -87,6 +87,7 @@ class FollowUpsResource(TreeResource):
         self.move = move
         self.clock = clock
         self.rate = usual_rate()
+        self.refused_lines = LogLimiter(clock.seconds)
         self.shown = _FollowUpJson(now, zone, titles, question_titles)
         super().__init__(_ListResource(self, read))
         self.putChild(b"session", _SessionResource(session, clock))
@@ -173,7 +174,7 @@ class _ListResource(JsonResource):
     subject = "follow-ups"
 
     def __init__(self, parent: FollowUpsResource, read: ReadFollowUps) -> None:
-        super().__init__(parent.clock, parent.rate, parent.session)
+        super().__init__(parent.clock, parent.rate, parent.session, parent.refused_lines)
         self._read = read
         self._shown = parent.shown
 
@@ -208,7 +209,7 @@ class _ActionResource(JsonResource):
     subject = "follow-up"
 
     def __init__(self, parent: FollowUpsResource, follow_up_id: str, move: Action) -> None:
-        super().__init__(parent.clock, parent.rate, parent.session)
+        super().__init__(parent.clock, parent.rate, parent.session, parent.refused_lines)
         self._parent = parent
         self._id = follow_up_id
         self._move = move

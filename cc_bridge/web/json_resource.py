@@ -15,7 +15,7 @@ from twisted.web.http import Request
 from cc_bridge.safe_text.printable import json_text
 from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.proxies import peer_of
-from cc_bridge.web.rate_limit import RateLimiter
+from cc_bridge.web.rate_limit import LogLimiter, RateLimiter
 from cc_bridge.web.resources import NOT_DONE_YET, LeafResource, fault
 
 __all__ = ["JsonResource", "as_bytes", "usual_rate"]
@@ -26,6 +26,7 @@ _log = Logger()
 _AT_ONCE = 20
 _A_SECOND = 5.0
 _SECONDS = 5.0  # time limit of an answer
+_REFUSED = (401, 403, 429)  # statuses of requests without a valid token, or above the rate limit
 
 
 def usual_rate() -> RateLimiter:
@@ -41,17 +42,26 @@ def as_bytes(value: object) -> bytes:
 class JsonResource(LeafResource):
     """Base class of an HTTP resource that returns JSON about people.
 
-    Each request is logged in a line that contains `subject`, such as `customer`, but no name and no phone
-    number. `rate` limits the rate of each peer's requests; several resources may share one limit.
+    Each answered request is logged in a line that contains `subject`, such as `customer`, but no name and no
+    phone number. Refused requests are logged once a minute, because a peer can send any number of them.
+    `rate` limits the rate of each peer's requests, `refused_lines` the log lines about refused ones. Several
+    resources may share one limit.
     """
 
     content_type = "application/json"
     subject = ""
 
-    def __init__(self, clock: IReactorTime, rate: RateLimiter, access: TokenAuth | None = None) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        rate: RateLimiter,
+        access: TokenAuth | None = None,
+        refused_lines: LogLimiter | None = None,
+    ) -> None:
         super().__init__(access)
         self._clock = clock
         self._rate = rate
+        self._refused_lines = refused_lines or LogLimiter(clock.seconds)
 
     def render(self, request: Request) -> bytes | int:
         started_at = self._clock.seconds()
@@ -107,6 +117,17 @@ class JsonResource(LeafResource):
         return body if len(body) <= longest else None
 
     def _log(self, request: Request, started_at: float) -> None:
+        if request.code in _REFUSED:
+            if times := self._refused_lines.note():
+                _log.info(
+                    "{subject}: {times} requests were refused since the last such line, the last one from"
+                    " {client} with status {code}",
+                    subject=self.subject,
+                    times=times,
+                    client=peer_of(request),
+                    code=request.code,
+                )
+            return
         _log.info(
             "{subject}: {method} request from {client} answered with status {code} in {ms} ms",
             subject=self.subject,

@@ -95,7 +95,8 @@ class Counted:
     @_once
     def visited_hours(self):
         found = Counter()
-        for at, queue, outcome in self._read(f"{_at('entered_at')}, queue, outcome", "queue_visits"):
+        columns = f"{_at('entered_at')}, queue, outcome"
+        for at, queue, outcome in self._read(columns, "queue_visits WHERE NOT partial"):
             _, weekday, hour = self._local(at)
             found[queue, weekday, hour, outcome] += 1
         return [(*key, n) for key, n in found.items()]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pbx.driver import Driver, event
 from pbx.rootfs import Unavailable
+from pbx.settable_clock import SettableClock
 
 __all__ = ["Asterisk", "free_port"]
 
@@ -62,6 +63,11 @@ class Asterisk:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(PLACEHOLDER.sub(lambda match: str(filling[match[1]]), text))
         self._lay_out_sounds()
+        self.clock: SettableClock | None = None
+
+    def make_clock_settable(self, version: str) -> None:
+        """Let a test set its clock; this must come before the start. `version` is that of the Asterisk."""
+        self.clock = SettableClock(version, self._home, self._inside)
 
     def _modules(self) -> Path:
         for folder in sorted((self.root / "usr" / "lib").glob("**/asterisk/modules")):
@@ -94,6 +100,8 @@ class Asterisk:
         """Start it and return a driver, as soon as it is fully booted."""
         began = time.monotonic()
         inside = ["asterisk", "-f", "-C", str(self._inside / "etc" / "asterisk.conf")]
+        if self.clock:
+            inside = ["env", *self.clock.environment, *inside]
         with (self._home / "console").open("wb") as console:
             self._process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "chroot", str(self.root), *inside],

@@ -101,6 +101,9 @@ class _Session(LineReceiver):
         actions = self.pbx.actions_of.get(self.user, self.pbx.actions)
         self.answer(action, *(f"{name}: Text.  (Priv: {of})" for name, of in actions.items()))
 
+    def on_originate(self, action):
+        self.answer(action, "Message: Permission denied", response="Error")
+
     def on_coresettings(self, action):
         self.answer(action, f"AsteriskVersion: {self.pbx.version}")
 

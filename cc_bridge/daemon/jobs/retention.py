@@ -5,7 +5,7 @@ failed run is repeated after an hour.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from twisted.logger import Logger
 
@@ -32,16 +32,16 @@ def retention_policy(retention: RetentionConfig) -> RetentionPolicy:
     )
 
 
-def next_at(now: float, hour: int) -> float:
-    """Return the next time after `now` at which this machine's local clock shows `hour` (0 to 23) sharp.
+def next_at(now: float, hour: int, zone: tzinfo | None) -> float:
+    """Return the next time after `now` at which a local clock shows `hour` (0 to 23) sharp.
 
-    Both times are UTC seconds since the epoch.
+    Both times are UTC seconds since the epoch. `zone` is the time zone of the clock; None means the time zone
+    of this machine.
     """
-    local = datetime.fromtimestamp(now).astimezone()
-    day = local.date()
+    day = datetime.fromtimestamp(now, zone).date()
     while True:
-        # Naive local time, so that the hour is right on days on which daylight saving time starts or ends.
-        at = datetime(day.year, day.month, day.day, hour).timestamp()  # noqa: DTZ001
+        # The local time, so that the hour is right on days on which daylight saving time starts or ends.
+        at = datetime(day.year, day.month, day.day, hour, tzinfo=zone).timestamp()
         if at > now:
             return at
         day += timedelta(days=1)
@@ -57,7 +57,7 @@ class RetentionJob(PeriodicJob[PurgeResult]):
     interval = 60.0
     retry = 3600.0
     at_start = False
-    taken_over = ("retention.*", "survey.recordings_directory")
+    taken_over = ("retention.*", "survey.recordings_directory", "general.time_zone")
 
     def __init__(self, context: Context, journal: Journal | None, pbx_now: Callable[[], float]) -> None:
         super().__init__(context)
@@ -74,7 +74,8 @@ class RetentionJob(PeriodicJob[PurgeResult]):
 
     def prepare(self) -> Callable[[], PurgeResult] | None:
         before, self._polled_at = self._polled_at, self._now()
-        self._is_due |= self._polled_at >= next_at(before, self.config.retention.hour)
+        hour, zone = self.config.retention.hour, self.config.general.zone
+        self._is_due |= self._polled_at >= next_at(before, hour, zone)
         if not self._is_due:
             return None
         config, policy, now = self.config, retention_policy(self.config.retention), self._pbx_now()

@@ -32,6 +32,7 @@ from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 from cc_bridge.errors import AmiLinkLost
 from cc_bridge.records import Gap, GapReason, ObservationWatermark, OpenStateRecord, Record
+from cc_bridge.web.rate_limit import LogLimiter
 
 __all__ = ["AmiListener"]
 
@@ -49,8 +50,6 @@ _USUAL_SECONDS = 0.3
 _PLAUSIBLE_SECONDS = 86_400.0
 # Seconds between two questions about channels and queues that the PBX has not announced.
 _ASK_SECONDS = 1.0
-# Seconds between two warnings about discarded events.
-_WARN_SECONDS = 60.0
 # The first and the longest pause, in seconds, between two gaps because of dropped messages.
 _DROP_PAUSE_SECONDS = 5.0
 _LONGEST_DROP_PAUSE_SECONDS = 600.0
@@ -92,7 +91,8 @@ class AmiListener(DaemonService):
         self._clock = context.reactor
         self._events_are_early = False  # the events are older than the snapshot that started the session
         self._asking = False
-        self._next_question = self._next_warning = 0.0  # by the reactor's clock
+        self._next_question = 0.0  # by the reactor's clock
+        self._discarded_lines = LogLimiter(context.reactor.seconds)
         self._ticked_at = self._next_check = self._next_watermark = 0.0
         self._compared = False  # True once the restored state has been compared with a snapshot
         if observed_until is not None and not is_plausible(observed_until):
@@ -306,9 +306,7 @@ class AmiListener(DaemonService):
         discarded = self._announced.discarded - self.link.counts.unconfirmed
         if discarded > 0:
             self.link.counts.unconfirmed += discarded
-            now = self._clock.seconds()
-            if now >= self._next_warning:
-                self._next_warning = now + _WARN_SECONDS
+            if self._discarded_lines.note():
                 _log.warn(
                     "AMI events about a channel or queue that Asterisk does not know were discarded"
                     " ({n} since the start); a caller may have forged them",

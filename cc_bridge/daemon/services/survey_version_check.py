@@ -55,8 +55,10 @@ class SurveyVersionCheck(DaemonService):
         """
         for changed in self._versions.conflicting(definitions):
             _log.warn(
-                "survey {survey}: version {version} already exists with other questions or languages, and "
-                "the answers to both are indistinguishable; increment `version` in the survey file",
+                "survey {survey} of PBX {pbx}: version {version} already exists with other questions or "
+                "languages, and the answers to both are indistinguishable; increment `version` in the survey "
+                "file",
+                pbx=changed.pbx,
                 survey=changed.survey,
                 version=changed.version,
             )

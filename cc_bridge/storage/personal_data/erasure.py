@@ -223,7 +223,7 @@ def _erase_journal(
                 continue
             if entry.get("table_name") == opt_outs.name:
                 said = json.loads(entry["row"])
-                if said["caller_key"] == opt_out_key:
+                if said["opted_out"] and said["caller_key"] == opt_out_key:
                     continue
                 if not (said["opted_out"] and opt_out_key):
                     connection.execute(_one(delete(table), table, entry))
@@ -246,9 +246,11 @@ def _settle_opt_out(
 ) -> None:
     with database.begin() as connection:
         said = [_said(connection, key) for key in someones(connection, person)]
-        if {one.caller_key for one in said} <= {opt_out_key}:
+        if not said:
             return
         last = max(said, key=lambda one: one.updated_at)
+        if last.opted_out and {one.caller_key for one in said} == {opt_out_key}:
+            return
         keys = [one.caller_key for one in said]
         connection.execute(delete(opt_outs).where(opt_outs.c.caller_key.in_(keys)))
         if last.opted_out and opt_out_key:

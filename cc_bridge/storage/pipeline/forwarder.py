@@ -21,11 +21,11 @@ from twisted.logger import Logger
 
 from cc_bridge.storage.pipeline.backoff import Backoff
 from cc_bridge.storage.pipeline.journal import Journal, JournalEntry
+from cc_bridge.storage.pipeline.record_queue import BATCH
 from cc_bridge.storage.pipeline.sql_sink import SqlSink, loggable_key_columns, write_bisecting
 
 __all__ = ["Forwarder"]
 
-BATCH = 1_000  # rows in a transaction
 GROUP_SECONDS = 0.2  # wait time of the first row of a batch for further rows
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 15.0  # seconds between attempts; no caller waits for the forwarder
 

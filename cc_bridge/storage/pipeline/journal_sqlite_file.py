@@ -26,9 +26,10 @@ __all__ = ["JournalSqliteFile"]
 _log = Logger()
 
 _BUSY_SECONDS = 5.0  # longest wait for a lock: a command may be writing to the outbox
-# A full journal still accepts survey answers, up to this multiple of its limit. Other programs need the disk
-# too, so there must be a hard limit.
-_HARD_LIMIT = 1.1
+# A full journal still accepts survey answers, up to this part of its limit more, and at least up to this
+# number of bytes more. The last batch before the journal is full, of some 2 MiB, must fit too. Other programs
+# need the disk, so there must be a hard limit.
+_RESERVE, _LEAST_RESERVE = 0.1, 16 * 1024**2
 # Bytes of the disk that are reserved for survey answers. The three answers of a survey take 3 KiB, the
 # write-ahead log of SQLite up to 4 MiB.
 _SPARE = 8 * 1024**2
@@ -188,7 +189,8 @@ class JournalSqliteFile:
         except StorageError as error:
             raise StorageError(f"{self._path}: {error}") from None
         (page,) = connection.execute("PRAGMA page_size").fetchone()
-        connection.execute(f"PRAGMA max_page_count = {int(_HARD_LIMIT * self.limit) // page}").fetchall()
+        reserve = max(int(_RESERVE * self.limit), _LEAST_RESERVE)
+        connection.execute(f"PRAGMA max_page_count = {(self.limit + reserve) // page}").fetchall()
         self._opened(connection)
 
     def _disconnect(self) -> None:

@@ -4,13 +4,14 @@ The queue is the only state that the two threads share. The reactor adds records
 them. Every method may be called from any thread. Only `next_batch` and `pause` wait. The queue's lock is
 never held during I/O.
 
-Records can form a group, such as the records of ended calls and the checkpoints of calls that have not ended.
-All records of a group are written in one transaction.
+Records can form a group, such as the records of ended calls and the checkpoints of open calls. All records of
+a group are written in one transaction.
 
 A record stays in the queue until `written` removes it. After any failure the queue therefore still holds
 every record that is not on disk.
 
-The queue has two limits: the number of its records, and the memory that they need.
+The queue has two limits: the number of its records, and their memory. While the disk is full, other records
+than answers are discarded.
 """
 
 from collections import Counter, deque
@@ -37,6 +38,8 @@ __all__ = ["BATCH", "GROUP_SECONDS", "QueuedRecord", "RecordQueue"]
 
 GROUP_SECONDS = 0.2  # wait time of the first record of a batch for further records
 BATCH = 1_000  # records in a transaction: an urgent record behind a full batch waits about 60 ms
+# Bytes in a transaction, by the estimate of their memory: the reserve of a full journal is greater.
+BATCH_BYTES = 2 * 1024**2
 DRAINING_PAUSE = 0.1  # longest pause between attempts while the queue drains, in seconds
 
 # Bytes of memory for a record without its texts, for each of its fields, and for each character: measured
@@ -129,15 +132,14 @@ class RecordQueue:
         if not isinstance(record, Record):
             raise TypeError(f"not a record: {type(record).__name__}")
         with self._wake:
-            kept = done is not None or isinstance(record, Answer | SurveyAttempt | OptOut)
-            no_room = self.fill_ratio >= 1 or (self._full() and not isinstance(record, OpenStateRecord))
-            if (not kept and no_room) or self._draining or self._closed:
-                if not isinstance(record, OpenStateRecord | ObservationWatermark):
-                    self.lost[type(record).__name__] += 1
-                return False
             size = _size(record)
+            queued = QueuedRecord(record, monotonic(), done, last, size)
+            kept = _is_kept(queued) if self.fill_ratio >= 1 else not self._full() or _fits_full_disk(queued)
+            if not kept or self._draining or self._closed:
+                self._count_lost(record)
+                return False
             self.bytes += size
-            self._queue.append(QueuedRecord(record, monotonic(), done, last, size))
+            self._queue.append(queued)
             if done is not None:
                 self._urgent += 1
             if last:
@@ -171,6 +173,7 @@ class RecordQueue:
         An empty list means that the queue is closed, or that it accepts no more records and has none left.
         """
         with self._wake:
+            self._discard_if_full()
             while not (self._ready or self._draining or self._closed):
                 self._wake.wait()
             while not (self._urgent or self._draining or self._closed or self._ready >= BATCH):
@@ -198,11 +201,39 @@ class RecordQueue:
     def _end_of_batch(self) -> int:
         """Return the number of records in the next batch.
 
-        A batch ends where a group ends, because the records of a group are written in one transaction. While
-        the queue drains, no records are added, so an incomplete last group is written too.
+        A batch ends where a group ends, because the records of a group are written in one transaction. It
+        ends with the first group that makes it large enough. While the queue drains, no records are added, so
+        an incomplete last group is written too.
         """
         ready = len(self._queue) if self._draining else self._ready
-        return next((n for n in range(BATCH, ready) if self._queue[n - 1].last), ready)
+        size = 0
+        for n, queued in enumerate(islice(self._queue, ready), 1):
+            size += queued.size
+            if queued.last and (n >= BATCH or size >= BATCH_BYTES):
+                return n
+        return ready
+
+    def _discard_if_full(self) -> None:
+        """While the disk is full, discard the ready records that came before it was, except those it accepts.
+
+        They would use up the space that is reserved for survey answers.
+        """
+        if not self._ready or not self._full():
+            return
+        ready = [self._queue.popleft() for _ in range(self._ready)]
+        kept = [queued for queued in ready if _fits_full_disk(queued)]
+        for queued in ready:
+            if not _fits_full_disk(queued):
+                self.bytes -= queued.size
+                self._count_lost(queued.record)
+        if kept:
+            kept[-1].last = True
+        self._queue.extendleft(reversed(kept))
+        self._ready = len(kept)
+
+    def _count_lost(self, record: Record) -> None:
+        if not isinstance(record, OpenStateRecord | ObservationWatermark):
+            self.lost[type(record).__name__] += 1
 
     def pause(self, seconds: float) -> None:
         """Wait `seconds` before the next attempt to write; `drain` and `close` end the wait early.
@@ -236,6 +267,16 @@ class RecordQueue:
             self.lost.update(type(waiting.record).__name__ for waiting in left)
             self._wake.notify()
             return left
+
+
+def _is_kept(queued: QueuedRecord) -> bool:
+    """Return whether a record is accepted even if the queue is full: a caller waits for it, or gave it."""
+    return queued.done is not None or isinstance(queued.record, Answer | SurveyAttempt | OptOut)
+
+
+def _fits_full_disk(queued: QueuedRecord) -> bool:
+    """Return whether a record is accepted while the disk is full. A checkpoint replaces the earlier one."""
+    return _is_kept(queued) or isinstance(queued.record, OpenStateRecord)
 
 
 def _size(record: Record) -> int:

@@ -256,20 +256,21 @@ class Writer:
             )
         self._fire(left, StorageError("the storage writer ended before the record was known to be on disk"))
         if self._stopped:
-            self._in_reactor(self._stopped.callback, len(left))
+            what = "that it has ended; the daemon's stop waits for its time limit"
+            self._in_reactor(what, self._stopped.callback, len(left))
 
     def _fire(self, batch: Sequence[QueuedRecord], error: StorageError | None) -> None:
         if waited_for := [waiting.done for waiting in batch if waiting.done is not None]:
-            self._in_reactor(_fire, waited_for, error)
+            what = "which records are on disk; surveys and web requests that wait for them are not notified"
+            self._in_reactor(what, _fire, waited_for, error)
 
-    def _in_reactor(self, function: Callable[..., object], *args: object) -> None:
+    def _in_reactor(self, what: str, function: Callable[..., object], *args: object) -> None:
+        """Let the reactor run a function. If that fails, log `what` is not reported, and the consequence."""
         try:
             self._call_from_thread(function, *args)
         except Exception as error:  # a stopped reactor must not end the thread with an error
             _log.error(
-                "the storage writer cannot report to the reactor which records it has written: {error!r};"
-                " surveys and web requests that wait for these records are not notified",
-                error=error,
+                "the storage writer cannot report to the reactor {what}: {error!r}", what=what, error=error
             )
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, Table, func, select
 from cc_bridge.queue_log.reconcile import RecordedSide
 from cc_bridge.queue_log.visits import LoggedVisit
 from cc_bridge.queue_names import queue_key
-from cc_bridge.records import EndedBy, Gap, Outcome, QueueVisit, Record, Talk, Transfer
+from cc_bridge.records import EndedBy, Gap, GapReason, Outcome, QueueVisit, Record, Talk, Transfer
 from cc_bridge.storage.schema.tables import TABLES, gaps, queue_visits, row_of, survey_decisions, talks
 from cc_bridge.storage.schema.upsert import upsert
 
@@ -30,7 +30,14 @@ QUEUE_LOG = "queue_log"  # value of the column `source` in imported rows
 _SAME = 1.5  # seconds by which equal times may differ: queue_log may have whole seconds only
 _EARLIEST, _LATEST = 0.0, 4_102_444_800.0  # 1970 and 2100: dates that every database can store
 _TINY = 1e-6  # seconds
-_WORDS: dict[str, type[StrEnum]] = {"outcome": Outcome, "ended_by": EndedBy, "transfer": Transfer}
+# A step of the PBX's clock back is dated by the new time, which may be earlier than the start of the log.
+_STEP_BACK_SECONDS = 60.0
+_WORDS: dict[str, type[StrEnum]] = {
+    "outcome": Outcome,
+    "ended_by": EndedBy,
+    "transfer": Transfer,
+    "reason": GapReason,
+}
 
 
 @dataclass(slots=True)
@@ -51,7 +58,9 @@ def observed(connection: Connection, pbx: str, since: float, until: float) -> Re
     first = connection.execute(select(func.min(v.entered_at)).where(v.pbx == pbx)).scalar_one()
     waited = _rows(connection, QueueVisit, v.pbx == pbx, v.entered_at <= until, v.left_at >= since)
     talked = _rows(connection, Talk, t.pbx == pbx, t.answered_at <= until, t.ended_at >= since)
-    unseen = _rows(connection, Gap, g.pbx == pbx, g.started_at <= until, g.ended_at >= since)
+    unseen = _rows(
+        connection, Gap, g.pbx == pbx, g.started_at <= until, g.ended_at >= since - _STEP_BACK_SECONDS
+    )
     d = survey_decisions.c
     decided: dict[str, list[float]] = {}
     for row in connection.execute(

@@ -27,6 +27,7 @@ class VisitRow:
     entered_at: float
     outcome: str
     wait_seconds: float
+    partial: bool
 
 
 def visited_since(connection: Connection, pbx: str, since: float) -> list[VisitRow]:

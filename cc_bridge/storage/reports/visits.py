@@ -55,7 +55,8 @@ class VisitQueries(SpanQueries):
     def visited_hours(self) -> Iterator[tuple[str, int, int, str, int]]:
         """Yield the number of visits by queue, local weekday, local hour and outcome.
 
-        Each item is (queue, weekday, hour, outcome, number of visits); weekday 0 is Monday.
+        Each item is (queue, weekday, hour, outcome, number of visits); weekday 0 is Monday. Partial visits
+        are left out.
         """
         c = queue_visits.c
         inner = (
@@ -64,7 +65,7 @@ class VisitQueries(SpanQueries):
                 self._instants.hour_of_week(c.entered_at).label("hour"),
                 c.outcome,
             )
-            .where(*self._span(queue_visits, c.entered_at))
+            .where(*self._span(queue_visits, c.entered_at), c.partial.is_(False))
             .subquery()
         )
         keys = (inner.c.queue, inner.c.hour, inner.c.outcome)

@@ -196,11 +196,16 @@ def test_who_has_opted_out_is_not_asked_again_though_erased(config, engine):
         assert opt_outs(connection) == [said]
 
 
-@pytest.mark.usefixtures("config")
-def test_who_wants_to_be_asked_again_leaves_nothing(engine):
-    write(engine, OptOut(f"98{NATIONAL}", T, opted_out=False, source="command"))
+@pytest.mark.parametrize("hashed", [False, True])
+def test_who_wants_to_be_asked_again_leaves_nothing(config, engine, journal, hashed):
+    key = config.callers.caller_keys().hashed(WAYS[0]) if hashed else f"98{NATIONAL}"
+    wish = OptOut(key, T, opted_out=False, source="command")
+    write(engine, wish)
+    if journal is not None:
+        journal.write([row_of(wish)])
     assert run("erase", WAYS[1], "--yes").exit_code == 0
     assert everything(engine)["opt_outs"] == []
+    assert journal is None or journal.head(10) == []
 
 
 @pytest.mark.usefixtures("engine")

@@ -45,6 +45,8 @@ from cc_bridge.doctor.check_result import (
     warn,
 )
 from cc_bridge.doctor.events import held_back
+from cc_bridge.doctor.originate import place_test_call
+from cc_bridge.doctor.session import ManagerSession
 from cc_bridge.records import EndedBy, NotRoutedCall, ObservationWatermark, Talk
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.sql_sink import SqlSink
@@ -237,6 +239,17 @@ def test_the_shipped_filters_keep_nothing_back():
     assert held_back(filters[:2], WANTED) == ["Newexten"]
     assert held_back([*filters, "!^Event: Hold"], WANTED) == ["Hold"]
     assert held_back([], WANTED) == []
+
+
+@pytest.mark.parametrize("secret_fits", [True, False])
+def test_a_refused_test_call_is_no_failed_login(pbx, secret_fits):
+    pbx.secret_fits = secret_fits
+    config = Config(ami={"port": pbx.port}, callback={"enabled": True, "secret": "s3cret"})
+    call = place_test_call(config, ManagerSession(reactor, 5), reactor, 5)
+    found = result_of(Deferred.fromCoroutine(call), 30)
+    assert found.level is CheckStatus.FAIL
+    assert ("refuses the test call" in found.seen) == secret_fits
+    assert ("with the secret of callback.secret_file" in found.advice) != secret_fits
 
 
 def test_more_rights_than_needed(pbx, doctor):

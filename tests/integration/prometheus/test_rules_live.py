@@ -198,7 +198,9 @@ class Site:
         """Return the counts of stored visits by queue. The key None has the counts of all queues."""
         engine = create_engine(self.url)
         with engine.connect() as connection:
-            rows = connection.execute(text("SELECT queue, outcome, wait_seconds FROM queue_visits")).all()
+            rows = connection.execute(
+                text("SELECT queue, outcome, wait_seconds, partial FROM queue_visits")
+            ).all()
         engine.dispose()
         counts = {queue: VisitCounts.of([row for row in rows if row.queue == queue], 20, 5)
                   for queue in {row.queue for row in rows}}  # fmt: skip

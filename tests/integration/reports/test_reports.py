@@ -511,26 +511,38 @@ def test_too_few_are_compared_with_nothing(engine):
     assert "too few" in as_table(report, Localization(bands=BANDS), width=150)
 
 
-def test_a_wait_during_which_the_clock_was_set_is_in_no_figure_of_time(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path / 'calls.sqlite'}")
+@pytest.mark.parametrize("name", ["service", "lost", "hours", "change", "delivery-gap"])
+def test_a_visit_in_whose_wait_the_clock_was_set_is_in_no_figure_but_its_own(tmp_path, name):
     at = midnight(FIRST) + 60
-    answered = [
-        QueueVisit("main", f"1.{n}", f"1.{n}", "sales", at, at + wait, Outcome.ANSWERED, "Ali", "PJSIP/1", 1,
-                   "0912", "", "fa", ringing=False, decided_by="AgentConnect", partial=partial)
-        for n, (wait, partial) in enumerate([(4, False), (8, False), (25, True)])
-    ]  # fmt: skip
-    fill(engine, answered)
-    tables = {table.name: table for table in made(engine, "service").tables}
 
-    def shown(table, column):
-        cell = tables[table].cell(tables[table].total, column)
-        return cell.value, cell.n
+    def visit(n, outcome, wait, *, partial=False):
+        return QueueVisit(
+            "main", f"1.{n}", f"1.{n}", "sales", at, at + wait, outcome, "Ali", "PJSIP/1", 1, "0912", "",
+            "fa", ringing=True, decided_by="AgentConnect", partial=partial,
+        )  # fmt: skip
 
-    assert [shown("service", column)[0] for column in ("visits", "answered")] == [3, 3]
-    assert [shown("waits", column) for column in ("wait_mean", "answer_mean")] == [(6, 2), (6, 2)]
-    assert [shown("waits", column) for column in ("wait_p90", "wait_max")] == [(8, 2), (8, 2)]
-    assert shown("service", "service_level_no_short") == (100, 3)  # within 30 s, the step apart
-    engine.dispose()
+    whole = [visit(0, Outcome.ANSWERED, 4), visit(1, Outcome.ANSWERED, 8), visit(2, Outcome.ABANDONED, 9)]
+    moved = [visit(10 + n, one, 3 + n, partial=True) for n, one in enumerate(Outcome)]
+    shown = []
+    for stored in (whole, whole + moved):
+        engine = open_database(f"sqlite:///{tmp_path / f'{len(stored)}.sqlite'}")
+        fill(engine, stored)
+        shown.append(
+            {
+                (table.name, column.name, row.keys): row.cells[place]
+                for table in made(engine, name).tables
+                for row in (*table.rows, *([table.total] if table.total else []))
+                for place, column in enumerate(table.columns)
+            }
+        )
+        engine.dispose()
+    without, of_both = shown
+    own = {key for key in of_both if key[1] == "partial_visits"}
+    assert bool(own) == (name in {"service", "lost"})
+    assert {of_both[key].value for key in own} <= {len(moved)}
+    assert {key: cell for key, cell in of_both.items() if key not in own} == {
+        key: cell for key, cell in without.items() if key not in own
+    }
 
 
 def test_without_any_call_there_is_no_data(tmp_path):
@@ -550,7 +562,7 @@ def test_without_any_call_there_is_no_data(tmp_path):
 HEADERS = {
     "service": "queue,visits,offered,answered,abandoned,short_abandons,abandonment,abandonment_n,"
     "abandonment_low,abandonment_high,service_level_no_short,service_level_no_short_n,service_level_no_short_low,"
-    "service_level_no_short_high,threshold",
+    "service_level_no_short_high,threshold,partial_visits",
     "delivery-gap": "queue,service_level_no_short,service_level_no_short_n,service_level_no_short_low,"
     "service_level_no_short_high,csat,csat_n,csat_low,csat_high,gap",
 }

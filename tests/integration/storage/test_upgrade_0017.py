@@ -1,4 +1,4 @@
-"""An upgrade of schema 0016 adds queue_visits.partial; the views then leave out waits of partial visits."""
+"""An upgrade of schema 0016 adds queue_visits.partial; the views then count partial visits only apart."""
 
 from datetime import UTC, datetime
 
@@ -75,6 +75,9 @@ def test_the_waits_of_partial_visits_are_in_no_sum(old):
     assert (bool(now.pop("partial")), now) == (False, stored)
     assert figures(old) == before == ([10, 10, 10, 10], [1, 1, 1, 1], [10])
     store(old, visit(2, 50, partial=True), *rated(2))
+    assert figures(old) == ([10, 10, 10, 10], [1, 1, 1, 1], [10, None])
+    assert [hour["partial_visits"] for hour in rows(old, "v_calls_by_hour")] == [1]
+    migrate(old, command.downgrade, "0019")
     assert figures(old) == ([10, 10, 10, 10], [2, 2, 1, 2], [10, None])
     migrate(old, command.downgrade, "0016")
     assert figures(old) == ([60, 30, 30, 50], [2, 2, 1, 2], [10, 50])

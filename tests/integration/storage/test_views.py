@@ -69,10 +69,10 @@ def instant(seconds):
     return round(MIDNIGHT + seconds, 6)
 
 
-def visit(call, queue, entered_at, wait, outcome, agent=None, pbx="pbx"):
+def visit(call, queue, entered_at, wait, outcome, agent=None, pbx="pbx", *, partial=False):
     return QueueVisit(
         pbx, call, call, queue, entered_at, round(entered_at + wait, 6), outcome, agent, agent and "PJSIP/1",
-        position=1, **CALLER, language="fa", ringing=False, decided_by="test",
+        position=1, **CALLER, language="fa", ringing=False, decided_by="test", partial=partial,
     )  # fmt: skip
 
 
@@ -119,7 +119,8 @@ def calls_by_chance(seed):  # noqa: C901 - one call after the other
             outcome = chance.choice([*Outcome, Outcome.ANSWERED, Outcome.ANSWERED, Outcome.ABANDONED])
             wait = chance.choice(waits) if chance.random() < 0.3 else chance.uniform(0, 90)
             answered = outcome is Outcome.ANSWERED
-            yield visit(call, queue, at, wait, outcome, agent if answered else None, pbx)
+            moved = chance.random() < 0.1
+            yield visit(call, queue, at, wait, outcome, agent if answered else None, pbx, partial=moved)
             at = round(at + wait + 0.5, 6)
             if answered and chance.random() < 0.9:
                 talks.append((queue, agent))
@@ -194,7 +195,7 @@ def calls_by_hour(records):
     queued = [each for each in of(Talk, records) if each.queue]
     talks = grouped(queued, lambda each: (each.pbx, each.queue, hour_of(each.answered_at)))
     for key in visits.keys() | talks.keys():
-        mine, whole = visits[key], [each for each in talks[key] if not each.partial]
+        mine, whole = ([each for each in some[key] if not each.partial] for some in (visits, talks))
         answered = [each.wait_seconds for each in mine if each.outcome is Outcome.ANSWERED]
         abandoned = [each.wait_seconds for each in mine if each.outcome is Outcome.ABANDONED]
         waits = [each.wait_seconds for each in mine]
@@ -218,6 +219,7 @@ def calls_by_hour(records):
             talk_seconds=sum(each.talk_seconds for each in whole),
             mean_talk_seconds=mean([each.talk_seconds for each in whole]),
             hold_seconds=sum(each.hold_seconds for each in whole),
+            partial_visits=len(visits[key]) - len(mine),
         )
 
 
@@ -301,7 +303,7 @@ def ratings(records):
             "language": asked and asked.language,
             "talked_at": talk and talk.answered_at,
             "talk_seconds": None if talk is None or talk.partial else talk.talk_seconds,
-            "wait_seconds": waited and waited.wait_seconds,
+            "wait_seconds": None if waited is None or waited.partial else waited.wait_seconds,
         }
 
 
@@ -351,6 +353,7 @@ def test_the_made_up_records_reach_every_case():
     for row in calls_by_hour(records):
         ends = ("answered", "abandoned", "other_lost", "transferred_away", "unobserved")
         assert row["visits"] == sum(row[name] for name in ends)
+    assert any(row["partial_visits"] for row in calls_by_hour(records))
 
 
 def test_of_nothing_there_are_no_figures(database_url):

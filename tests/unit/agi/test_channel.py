@@ -361,6 +361,15 @@ def test_an_interruption_of_nothing(line):
     assert line.ask(line.channel.channel_status(), b"200 result=6\n") == 6
 
 
+def test_a_recording_is_not_interrupted_and_its_result_counts(line):
+    line.start(line.channel.record_file("x", 30, 3))
+    line.sent()
+    line.channel.interrupt()
+    assert line.sent() == ""
+    line.say(b"200 result=0 (timeout) endpos=16000\n")
+    assert line.results == [RecordResult(2.0, "timeout")]
+
+
 @pytest.mark.parametrize("reply", [b"HANGUP\n", b"200 result=-1\nHANGUP\n"])
 def test_a_hangup_while_being_interrupted(line, reply):
     line.start(line.channel.get_key("a", 5))

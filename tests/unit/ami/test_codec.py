@@ -180,6 +180,17 @@ def test_an_event_that_ends_with_cr_lf_lf_takes_no_other_with_it(first, wanted, 
     assert (codec.counts.received, codec.counts.dropped) == (4, 0)
 
 
+@pytest.mark.parametrize("end", [b"\r\n\n", b"\r\n\n\n"])
+@pytest.mark.parametrize("wanted", [None, WANTED], ids=["whole", "cut"])
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_an_unwanted_event_that_ends_with_cr_lf_lf_takes_no_response_with_it(end, wanted, size):
+    codec = Codec(wanted)
+    data = UNWANTED + end + PONG + WANTED_ONE % 2 + b"\r\n\r\n"
+    messages = [each for n in range(0, len(data), size) for each in codec.feed(data[n : n + size])]
+    assert [each.headers.get("Ping") for each in messages][-2:] == ["Pong", None]
+    assert (codec.counts.received, codec.counts.dropped) == (3, 0)
+
+
 def test_list_items_are_wanted_wherever_their_action_id_stands():
     """In QueueStatus ActionID is the last header, in CoreShowChannels the second (16.28, 22.10)."""
     first = b"Event: CoreShowChannel\r\nActionID: 5\r\nChannel: PJSIP/a-1\r\n\r\n"

@@ -1,6 +1,7 @@
 """The nightly deletion: at its hour, once, in a thread, and again an hour after a failure."""
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from twisted.internet.defer import Deferred, succeed
@@ -29,7 +30,16 @@ def local(text):
     ],
 )
 def test_the_next_time_that_the_clock_shows_the_hour(now, hour, then):
-    assert next_at(local(now), hour) == local(then)
+    assert next_at(local(now), hour, None) == local(then)
+
+
+@pytest.mark.parametrize(
+    ("zone", "then"),
+    [("Asia/Tehran", "2026-11-21T23:30+00:00"), ("America/New_York", "2026-11-22T08:00+00:00")],
+)
+def test_the_hour_is_that_of_the_configured_time_zone(zone, then):
+    now = datetime.fromisoformat("2026-11-21T22:00+00:00").timestamp()
+    assert next_at(now, 3, ZoneInfo(zone)) == datetime.fromisoformat(then).timestamp()
 
 
 class Night:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter as Tally
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -39,7 +40,7 @@ def visit(outcome=Outcome.ANSWERED, wait=12.5, number=0):
 
 
 def stays(outcome, *waits):
-    return [SimpleNamespace(outcome=outcome, wait_seconds=wait) for wait in waits]
+    return [SimpleNamespace(outcome=outcome, wait_seconds=wait, partial=False) for wait in waits]
 
 
 def computed(formula, **names):
@@ -242,6 +243,7 @@ STAYS = st.lists(
         SimpleNamespace,
         outcome=st.sampled_from(Outcome),
         wait_seconds=st.sampled_from([0.0, 4.999999, 5.0, 19.5, 20.0, 20.000001]) | st.floats(0, 7200),
+        partial=st.booleans(),
     ),
     max_size=40,
 )
@@ -271,7 +273,7 @@ def test_a_share_is_between_nothing_and_all_and_follows_its_printed_formula(
 def test_the_counts_of_parts_add_up_to_those_of_the_whole(morning, evening, threshold, limit):
     whole = VisitCounts.of([*morning, *evening], threshold, limit)
     assert VisitCounts.of(morning, threshold, limit) + VisitCounts.of(evening, threshold, limit) == whole
-    assert whole.visits == len(morning) + len(evening)
+    assert whole.visits + whole.partial_visits == len(morning) + len(evening)
     assert whole + VisitCounts() == whole
 
 
@@ -331,11 +333,21 @@ def test_stored_rows_and_counts_of_sql_give_what_live_visits_give(tmp_path):
     engine = open_database(f"sqlite:///{tmp_path / 'calls.sqlite3'}")
     with engine.begin() as connection:
         connection.execute(insert(queue_visits), [row_of(record)[1] for record in DAY])
-        rows = connection.execute(select(outcome, wait)).all()
+        rows = connection.execute(select(outcome, wait, queue_visits.c.partial)).all()
         counts = VisitCounts(**connection.execute(select(*columns)).one()._mapping)
     engine.dispose()
     assert counts == VisitCounts.of(DAY, 20, 5) == VisitCounts.of(rows, 20, 5)
     assert from_counts(counts) == service_level(DAY, 20, 5)
+
+
+@pytest.mark.parametrize("definition", ServiceLevelDefinition)
+@pytest.mark.parametrize("outcome", Outcome)
+def test_a_visit_in_whose_wait_the_clock_was_set_is_counted_only_as_such(outcome, definition):
+    moved = [replace(record, outcome=outcome, partial=True) for record in DAY]
+    whole = VisitCounts.of(DAY, 20, 5)
+    assert VisitCounts.of([*DAY, *moved], 20, 5) == replace(whole, partial_visits=len(DAY))
+    assert service_level([*DAY, *moved], 20, 5, definition) == service_level(DAY, 20, 5, definition)
+    assert service_level(moved, 20, 5, definition) is None
 
 
 def test_the_metrics_give_what_the_visits_give():

@@ -1,6 +1,7 @@
 """The catalogue of metrics equals the exported metrics, with the stated numbers of series."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,7 @@ def count_calls(metrics, queue):
         )
     for outcome in Outcome:
         metrics.count_visit(visit(outcome, queue=queue), 17, 5)
+    metrics.count_visit(replace(visit(Outcome.ANSWERED, queue=queue), partial=True), 17, 5)
     for outcome in RingOutcome:
         metrics.count_ring(Ring("main", "1", "1", "2", queue, "Sara", "PJSIP/201", 0, 1, outcome))
     for agent in ("Sara", "Ali"):

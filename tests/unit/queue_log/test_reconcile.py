@@ -20,7 +20,7 @@ from cc_bridge.queue_log.reconcile import (
     compare,
 )
 from cc_bridge.queue_log.visits import QueueLogVisits
-from cc_bridge.records import EndedBy, Gap, Outcome, QueueVisit, Talk, Transfer
+from cc_bridge.records import EndedBy, Gap, GapReason, Outcome, QueueVisit, Talk, Transfer
 from support.paths import FIXTURES
 from support.recordings import RECORDINGS, all_recordings, queue_log
 
@@ -412,6 +412,23 @@ def test_a_clock_that_is_put_back_hides_no_visit():
     told = json.loads(result.output)
     assert (result.exit_code, told["unexplained"]) == (0, 0)
     assert {d["what"] for d in told["differences"]} <= {"wait", "talk", "talk_end"}
+
+
+def test_a_clock_that_is_put_back_a_second_is_shown_by_the_records_alone():
+    waited = replace(ANSWERED, entered_at=T - 2, left_at=T + 5.4, partial=True)
+    spoken = replace(talk(answered=5.4, ended=67.4), partial=True)
+    step = Gap("pbx", T + 60, T + 60, GapReason.CLOCK_STEP, 1)
+    end = (65, "A", "COMPLETEAGENT", "5", "60", "1")
+    ours = RecordedSide([waited], [spoken], gaps=[step])
+    assert reasons(log(ENTER, CONNECT, end), ours) == [
+        (DifferenceKind.WAIT, DifferenceReason.CLOCK_STEP),
+        (DifferenceKind.TALK, DifferenceReason.CLOCK_STEP),
+    ]
+    whole = RecordedSide([replace(waited, partial=False)], [replace(spoken, partial=False)])
+    assert reasons(log(ENTER, CONNECT, end), whole) == [
+        (DifferenceKind.WAIT, None),
+        (DifferenceKind.TALK, None),
+    ]
 
 
 @pytest.mark.parametrize(

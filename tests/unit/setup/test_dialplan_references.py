@@ -24,3 +24,42 @@ def test_code_counts_and_comments_do_not():
 
 def test_the_lines_of_setup_do_not_count():
     assert list(references(with_block("[general]\n", ["exten => 1,1,Goto(cc-bridge-transfer,s,1)"]))) == []
+
+
+def test_comments_of_several_lines_do_not_count():
+    text = "[a]\n;-- exten => 1,1,Goto(cc-bridge-survey,s,1)\nexten => 2,1,Goto(cc-bridge-queue,s,1) --;\n"
+    assert list(references(text + "exten => 3,1,Goto(cc-bridge-consent,s,1)\n")) == [
+        "exten => 3,1,Goto(cc-bridge-consent,s,1)"
+    ]
+
+
+AEL = """\
+context incoming {
+    // 8001 => Gosub(cc-bridge-queue,s,1(sales,t,300));
+    8002 => { Gosub(cc-bridge-queue,s,1(support,t,300)); } // the survey
+    /* 8003 => Gosub(cc-bridge-queue,
+       s,1(cc-bridge-queue)); */
+    8004 => NoOp("http://x"); Goto(cc-bridge-transfer,s,1);
+};
+"""
+LUA = """\
+-- app.gosub("cc-bridge-queue,s,1(sales)")
+--[[ app.gosub("cc-bridge-queue,s,1(sales)")
+app["goto"]("cc-bridge-transfer,s,1") ]]
+app.gosub("cc-bridge-queue,s,1(sales)") -- the survey
+say = "--"; app["goto"]("cc-bridge-transfer,s,1")
+"""
+
+
+def test_comments_of_ael_do_not_count():
+    assert list(references(AEL, ".ael")) == [
+        "8002 => { Gosub(cc-bridge-queue,s,1(support,t,300)); }",
+        '8004 => NoOp("http://x"); Goto(cc-bridge-transfer,s,1);',
+    ]
+
+
+def test_comments_of_lua_do_not_count():
+    assert list(references(LUA, ".lua")) == [
+        'app.gosub("cc-bridge-queue,s,1(sales)")',
+        'say = "--"; app["goto"]("cc-bridge-transfer,s,1")',
+    ]

@@ -239,6 +239,22 @@ def test_who_answers_has_ten_minutes_to_come_to_the_survey():
     assert case.done == [("1.0", NoCallbackReason.NOT_ASKED)]
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_call_without_any_result_is_let_go(again):
+    case = PlanCase()
+    case.plan.add(caller(), NOON)
+    assert case.called(called_at := NOON + MINUTE) == ["1.0"]
+    if again:
+        case.plan.record_result("1.0", CallResult.BUSY, called_at)
+        assert case.called(called_at := NOON + HOUR) == ["1.0"]
+    case.called(called_at + callback.CALL_SECONDS)
+    assert (case.done, len(case.plan)) == ([], 1)
+    case.called(called_at + callback.CALL_SECONDS + 0.5)
+    assert (case.done, len(case.plan)) == ([("1.0", NoCallbackReason.FAILED)], 0)
+    case.plan.record_result("1.0", CallResult.ANSWERED, called_at + HOUR)  # too late
+    assert len(case.plan) == 0
+
+
 def test_word_of_a_call_that_nobody_made_changes_nothing():
     case = PlanCase()
     case.plan.record_result("9.9", CallResult.BUSY, NOON)

@@ -29,8 +29,8 @@ LEVELS = Thresholds(
 )
 
 
-def visit(number, wait=10.0, outcome=Outcome.ANSWERED, queue="sales", at=NOON):
-    return VisitRow(f"{number}", queue, at, outcome, wait)
+def visit(number, wait=10.0, outcome=Outcome.ANSWERED, queue="sales", at=NOON, partial=False):
+    return VisitRow(f"{number}", queue, at, outcome, wait, partial)
 
 
 def rated(number, value=5, queue="sales", kind="csat", question="agent", at=NOON):
@@ -62,6 +62,18 @@ def test_the_day_begins_at_the_contact_centres_midnight(today):
     assert today.start_day(MIDNIGHT + 86_400, TEHRAN)
     assert today.visits("sales") == VisitCounts()
     assert today.answers("sales", *CSAT) == {}
+
+
+def test_a_wait_in_which_the_clock_was_set_is_in_no_figure_but_its_own(today):
+    left = visit(2, outcome=Outcome.ABANDONED, partial=True)
+    today.add_visits([visit(1), left, visit(3, wait=3600, partial=True)])
+    total = as_json(made(today), LEVELS, NOON, TEHRAN)["total"]
+    assert (total["partial_visits"], total["offered"], total["abandoned"]) == (2, 1, 0)
+    assert (total["service_level_percent"], total["service_level_n"], total["abandoned_percent"]) == (
+        100,
+        1,
+        0,
+    )
 
 
 def test_whoever_tells_it_again_it_is_counted_once(today):

@@ -356,11 +356,15 @@ def test_the_last_of_the_journals_disk_is_for_ratings(small_disk, ami_port, daem
     assert not missing_in_journal(disk / "journal.sqlite", callers)
 
 
+def entries(journal, table):
+    """Return the rows of a table that wait in a journal, in the order of writing."""
+    found = query(f"sqlite:///{journal}", "SELECT table_name, row FROM entries ORDER BY id")
+    return [json.loads(row) for name, row in found if name == table]
+
+
 def missing_in_journal(journal, crowd):
     """Return the promised answers that are not in a journal."""
-    entries = query(f"sqlite:///{journal}", "SELECT table_name, row FROM entries ORDER BY id")
-    attempts = [json.loads(row) for name, row in entries if name == "survey_attempts"]
-    answers = [json.loads(row) for name, row in entries if name == "answers"]
+    attempts, answers = (entries(journal, table) for table in ("survey_attempts", "answers"))
     who = {row["attempt_id"]: row["uniqueid"] for row in attempts}
     stored = {(who[row["attempt_id"]], row["question"], row["value"]) for row in answers}
     return {(*key, value) for key, value in crowd.promised.items()} - stored
@@ -371,7 +375,11 @@ def missing_in_journal(journal, crowd):
 def test_on_a_disk_without_any_room_the_daemon_goes_on_and_writes_what_waited(
     small_disk, ami_port, daemon, crowd, kind
 ):
-    """Callers hear the goodbye, since a rating cannot be stored. Their answers are written later."""
+    """Callers hear the goodbye, since a rating cannot be stored. Their answers are written later.
+
+    No caller hears nothing for longer than the store of an answer may take. The surveys that ended for this
+    reason have a reason of their own, and none counts as declined.
+    """
     disk = small_disk(24)
     url = f"sqlite:///{disk / 'calls.sqlite'}" if kind == "sqlite" else NO_SERVER
     bridge = daemon(url, ami_port=ami_port, journal=disk / "journal.sqlite")
@@ -380,8 +388,10 @@ def test_on_a_disk_without_any_room_the_daemon_goes_on_and_writes_what_waited(
     more(callers)
     fill(disk)
     until(lambda: bridge.metric("cc_bridge_storage_failures_total") > 0, DEADLINE)
+    waits(callers, STORE_SECONDS)  # those who were already asked
     served = callers.over_by_goodbye
     until(lambda: callers.over_by_goodbye >= served + 20, DEADLINE)
+    assert max(callers.latencies) < STORE_SECONDS + 1
     assert bridge.runs
     (disk / "ballast").unlink()
     until(lambda: bridge.metric("cc_bridge_storage_queue_records") < 100, DEADLINE)
@@ -393,6 +403,17 @@ def test_on_a_disk_without_any_room_the_daemon_goes_on_and_writes_what_waited(
     assert bridge.end() == 0
     if kind == "journal":
         assert not missing_in_journal(disk / "journal.sqlite", callers)
+        attempts = entries(disk / "journal.sqlite", "survey_attempts")
+        ends = [(row["result"], row["reason"], row["attempt_id"]) for row in attempts]
+        answered = {row["attempt_id"] for row in entries(disk / "journal.sqlite", "answers")}
+    else:
+        ends = query(url, "SELECT result, reason, attempt_id FROM survey_attempts")
+        answered = {attempt for (attempt,) in query(url, "SELECT attempt_id FROM answers")}
+    not_stored = [(result, attempt) for result, reason, attempt in ends if reason == "not_stored"]
+    assert len(not_stored) >= 20
+    assert {result for result, _ in not_stored} == {"partial"}
+    assert {attempt for _, attempt in not_stored} <= answered
+    assert "declined" not in {result for result, _, _ in ends}
     assert "storage is back" in bridge.log.read_text()
 
 

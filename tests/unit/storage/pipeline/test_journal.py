@@ -349,7 +349,8 @@ def test_at_its_limit_it_says_so_and_again_when_there_is_room(file):
     assert "room" in told[1]
 
 
-def test_beyond_a_tenth_more_nothing_goes_in_but_forgetting_works(file):
+def test_beyond_a_tenth_more_nothing_goes_in_but_forgetting_works(file, monkeypatch):
+    monkeypatch.setattr(module, "_LEAST_RESERVE", 0)
     journal = Journal(file, limit=MEGABYTE)
     fill(journal)
     said = ([row_of(answer(f"{n}-{m}")) for m in range(100)] for n in range(100))
@@ -379,6 +380,28 @@ def test_a_writer_before_a_full_journal_takes_only_what_callers_said(file):
     stopped = Fired(writer.stop(20))
     reactor.run_until(lambda: stopped.done)
     assert [entry.row for entry in journal.head(9)] == [row_of(answer("a")), *rows(11)]
+    writer._thread.join(20)
+    journal.close()
+
+
+def test_what_waited_when_a_small_journal_became_full_stops_no_answer(file):
+    """The records are larger than the journal, which becomes full while they are written."""
+    journal, reactor = Journal(file, limit=MEGABYTE), FakeReactor()
+    writer = Writer(journal, reactor.call_from_thread)
+    for n in range(8_000):
+        writer.put(replace(visit(n), caller_name="ن" * 60))
+    writer.put(OpenStateRecord("pbx", "call", "1.1", "x" * 5_000))
+    done = Fired(writer.commit(answer("a")))
+    writer.start()
+    reactor.run_until(lambda: done.done or writer.failures > 3)
+    assert (done.result, writer.failures) == (None, 0)
+    assert journal.full
+    assert journal.size < 5 * MEGABYTE
+    written = writer.written["queue_visits"]
+    assert (writer.lost, written > 500) == ({"QueueVisit": 8_000 - written}, True)
+    stopped = Fired(writer.stop(20))
+    reactor.run_until(lambda: stopped.done)
+    assert stopped.result == 0
     writer._thread.join(20)
     journal.close()
 
