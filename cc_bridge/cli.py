@@ -27,6 +27,7 @@ from cc_bridge.commands.purge import purge
 from cc_bridge.commands.queue_log import import_queue_log, reconcile, replay_command
 from cc_bridge.commands.report import report
 from cc_bridge.commands.setup import setup
+from cc_bridge.commands.user import user
 from cc_bridge.errors import CcBridgeError
 from cc_bridge.safe_text.printable import printable_lines
 
@@ -80,6 +81,7 @@ for _command in (
     caller,
     customer,
     follow_up,
+    user,
     purge,
     report,
     digest,

@@ -1,10 +1,12 @@
-"""Section [http]: the address, limits and access token of the HTTP server."""
+"""Section [http]: the address, limits, access and TLS certificate of the HTTP server."""
 
 from ipaddress import ip_network
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from cc_bridge.config.fields import OptionalPath, Section, only_one, url_safe_secret
+from cc_bridge.surveys.text_patterns import text_like
 
 __all__ = ["HttpConfig"]
 
@@ -19,6 +21,13 @@ class HttpConfig(Section):
     max_connections: int = Field(default=200, ge=10, le=10_000)
     request_timeout_seconds: float = Field(default=10, ge=1, le=60)
     trusted_proxies: list[str] = ["127.0.0.1", "::1"]
+    metrics_need_token: bool = False
+    tls_certificate: OptionalPath = None
+    tls_key: OptionalPath = None
+    user_header: Annotated[
+        str, text_like(r"([A-Za-z][A-Za-z0-9-]{0,63})?", "the name of a header, or empty")
+    ] = ""
+    user_header_role: Literal["", "viewer", "lead", "admin"] = ""
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -33,6 +42,17 @@ class HttpConfig(Section):
     @model_validator(mode="after")
     def _one_token(self) -> "HttpConfig":
         only_one(self.token, self.token_file, "token")
+        return self
+
+    @model_validator(mode="after")
+    def _complete(self) -> "HttpConfig":
+        """Raise ValueError for an option without the option that it needs."""
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("give both tls_certificate and tls_key, or none of them")
+        if self.metrics_need_token and not self.token.get_secret_value() and self.token_file is None:
+            raise ValueError("metrics_need_token needs token or token_file")
+        if self.user_header_role and not self.user_header:
+            raise ValueError("user_header_role needs user_header")
         return self
 
     def access_token(self) -> str:

@@ -19,6 +19,7 @@ from pydantic_settings import SettingsError
 from cc_bridge.config.queues import QueueConfig
 from cc_bridge.config.settings import Config
 from cc_bridge.config.survey_files import unknown_surveys
+from cc_bridge.config.users import UserConfig
 from cc_bridge.config.webhooks import WebhookConfig
 from cc_bridge.errors import ConfigError, UnreadableFile
 from cc_bridge.safe_text.printable import LONGEST_LINE, json_text, printable, shortened
@@ -27,7 +28,13 @@ from cc_bridge.safe_text.text_files import parse_toml, read_text
 
 __all__ = ["ConfigFile", "load", "show"]
 
-_SECRETS = {"secret", "hash_secret", "password", "token"}  # options whose values never appear in output
+_SECRETS = {
+    "secret",
+    "hash_secret",
+    "password",
+    "password_hash",
+    "token",
+}  # options whose values never appear in output
 _URL = "url"
 # A line of TOML without a word that can be the name of a secret: an option with its value, or a heading.
 _QUOTABLE = re.compile(r"(?!.*(?:secret|passw|token|url|://|@))\s*(?:[\w.\"'-]+\s*=|\[).*", re.IGNORECASE)
@@ -147,8 +154,10 @@ def show(config: Config) -> str:
     """Return the effective configuration as TOML, with secrets masked."""
     sections = config.model_dump()
     queues = sections.pop("queues")
+    users = sections.pop("users")
     webhooks = sections.pop("webhooks")
     tables = [(f"[{name}]", values) for name, values in sections.items()]
+    tables += [(f"[users.{_toml_key(name)}]", values) for name, values in users.items()]
     tables += [("[[webhooks]]", values) for values in webhooks]
     tables += [(f"[queues.{json_text(name)}]", values) for name, values in queues.items()]
     lines: list[str] = []
@@ -217,6 +226,10 @@ def _fields(keys: list[str]) -> list[str]:
     """
     if not keys:
         return list(Config.model_fields)
-    of_many: dict[str, type[BaseModel]] = {"queues": QueueConfig, "webhooks": WebhookConfig}
+    of_many: dict[str, type[BaseModel]] = {
+        "queues": QueueConfig,
+        "users": UserConfig,
+        "webhooks": WebhookConfig,
+    }
     section = of_many.get(keys[0]) or type(Config.model_fields[keys[0]].default)
     return list(section.model_fields)

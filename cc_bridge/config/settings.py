@@ -1,6 +1,6 @@
 """The complete configuration: its sections, and the checks that concern several sections."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, WrapSerializer, field_validator, model_validator
@@ -24,6 +24,7 @@ from cc_bridge.config.queues import QueueConfig
 from cc_bridge.config.reports import MetricsConfig, ReportsConfig
 from cc_bridge.config.storage import RetentionConfig, StorageConfig
 from cc_bridge.config.surveys import SurveyConfig
+from cc_bridge.config.users import UserConfig, check_names
 from cc_bridge.config.wallboard import WallboardConfig
 from cc_bridge.config.webhooks import WebhookConfig
 from cc_bridge.follow_ups.rules import DAYS_LOOKED_BACK
@@ -48,6 +49,7 @@ class Config(BaseSettings):
     ami: AmiConfig = AmiConfig()
     agi: AgiConfig = AgiConfig()
     http: HttpConfig = HttpConfig()
+    users: dict[str, UserConfig] = {}
     wallboard: WallboardConfig = WallboardConfig()
     metrics: MetricsConfig = MetricsConfig()
     storage: StorageConfig = StorageConfig()
@@ -114,6 +116,12 @@ class Config(BaseSettings):
         if any(not 0 < len(name) <= _LONGEST_NAME for name in queues):
             raise ValueError(f"a name must have 1 to {_LONGEST_NAME} characters")
         return queues
+
+    @field_validator("users")
+    @classmethod
+    def _users_have_names(cls, users: dict[str, UserConfig]) -> dict[str, UserConfig]:
+        check_names(users)
+        return users
 
     @field_validator("webhooks")
     @classmethod
@@ -186,6 +194,15 @@ class Config(BaseSettings):
             if owner not in owners:
                 raise ValueError(f"digest.owner_addresses: no queue has owner = {owner!r}")
         return self
+
+    def queues_of(self, owner: str, known: Iterable[str] = ()) -> tuple[str, ...]:
+        """Return the queues whose `owner` is this person, sorted.
+
+        Besides the configured queues, the result has those of `known` that belong to this person because
+        queue_defaults.owner names the person. The spelling of `known` is preferred.
+        """
+        queues = QueueNames([*self.queues, *known])
+        return tuple(sorted(name for name in queues if owner and self.queue(name).owner == owner))
 
     @property
     def days_to_remember(self) -> float:

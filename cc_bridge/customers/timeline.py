@@ -4,7 +4,7 @@ Entries of one call may have the same instant. They are then sorted by their kin
 that the order is always the same. Pure.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -137,6 +137,14 @@ class Timeline:
         """
         newest_first = sorted(entries, key=lambda each: (each.at, _KINDS[type(each)]), reverse=True)
         return cls(customer, tuple(newest_first), more)
+
+    def only(self, sees: Callable[[str], bool]) -> "Timeline":
+        """Return the timeline with only the entries of the queues for which `sees` returns True.
+
+        Without such an entry, the customer is no customer of these queues, and the identity is empty too.
+        """
+        entries = tuple(entry for entry in self.entries if sees(entry.queue))
+        return Timeline(self.customer if entries else CustomerIdentity(), entries, self.more)
 
 
 def instant(at: float) -> str:

@@ -10,6 +10,7 @@ during the shutdown.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.application.service import MultiService
@@ -26,6 +27,7 @@ from cc_bridge.daemon.jobs.rollups import RollupJob
 from cc_bridge.daemon.jobs.survey_history import SurveyHistoryJob
 from cc_bridge.daemon.jobs.today_backfill import TodayBackfillJob
 from cc_bridge.daemon.service import Context, SequentialServices
+from cc_bridge.daemon.services.access import Access
 from cc_bridge.daemon.services.agent_api import AgentApi
 from cc_bridge.daemon.services.agi_scripts import AgiScripts
 from cc_bridge.daemon.services.ami_listener import AmiListener
@@ -38,6 +40,7 @@ from cc_bridge.daemon.services.http import Http
 from cc_bridge.daemon.services.lost_records import LostRecords
 from cc_bridge.daemon.services.metrics_recorder import MetricsRecorder
 from cc_bridge.daemon.services.pages import Pages
+from cc_bridge.daemon.services.queues_in_use import in_use
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 from cc_bridge.daemon.services.survey_callback_dialer import SurveyCallbackDialer
 from cc_bridge.daemon.services.survey_invitations import SurveyInvitations
@@ -102,12 +105,14 @@ class Bridge(SequentialServices):
         )
         self.versions = SurveyVersionCheck(context, self.surveys, pipeline.record, now)
         count_lookup = self.metrics.count_caller_lookup
-        self.customers = CustomerLookup(context, pipeline.commit_customer, now, count_lookup)
+        self.access = Access(context, now, partial(in_use, self.tracker))
+        persons = self.access.persons
+        self.customers = CustomerLookup(context, pipeline.commit_customer, now, count_lookup, persons)
         self.scripts = AgiScripts(
             context, self.fast_agi, self.invitations, self.customers.script, pipeline.commit, now, on_stage
         )
-        self.agent_api, self.follow_up_api = AgentApi(context, now), FollowUpApi(context, now)
-        self.pages = Pages(context, now)
+        self.agent_api, self.follow_up_api = AgentApi(context, now), FollowUpApi(context, now, persons)
+        self.pages = Pages(context, now, self.access)
         self.wallboard = WallboardPublisher(context, self.surveys, self.tracker, self.link)
         self.health = Health(self.link, pipeline, self.fast_agi.factory, self.losses, context.tasks)
         self.http = self._make_http(context)
@@ -157,7 +162,8 @@ class Bridge(SequentialServices):
             "agent": self.agent_api.resource,
             "follow-ups": self.follow_up_api.resource,
         }
-        return Http(context, self.metrics.page, self.health, self.wallboard, self.pages, **api)
+        page = self.metrics.page
+        return Http(context, page, self.health, self.wallboard, self.pages, self.access, **api)
 
     def _make_jobs(self, context: Context, observed_until: float | None) -> MultiService:
         now, pipeline = self.link.pbx_now, self.pipeline
@@ -206,6 +212,7 @@ class Bridge(SequentialServices):
         children = (
             self.surveys,  # first: a faulty survey must reject a reload before any other service changes
             self.http,
+            self.access,
             self.pipeline,
             self.losses,
             self.recorder,

@@ -4,7 +4,7 @@ Services start in order and stop in reverse order, each after the previous one h
 `taken_over` the options that a reload applies at run time. Every other changed option needs a restart.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
@@ -207,17 +207,16 @@ def _taking(before: _Model, after: _Model, taken: Collection[str], prefix: str =
             update[name] = _taking(old, new, taken, f"{option}.")
         elif _is_nested(old):
             sections = {key: _taking(old[key], new[key], taken, f"{option}.{key}.") for key in old}
-            update[name] = QueueMap(sections)  # `queues` is the only option with a mapping of sections
+            update[name] = QueueMap(sections)
     return before.model_copy(update=update)
 
 
 def _is_nested(value: object) -> bool:
-    """Return whether a value is a configuration section or a non-empty mapping of names to sections."""
-    return isinstance(value, BaseModel) or (
-        isinstance(value, Mapping)
-        and bool(value)
-        and all(isinstance(each, BaseModel) for each in value.values())
-    )
+    """Return whether a value is a configuration section, or the mapping of all queues to their sections.
+
+    The table `users` is one option: a reload applies it as a whole, since its names come and go.
+    """
+    return isinstance(value, BaseModel) or (isinstance(value, QueueMap) and bool(value))
 
 
 def _tables(old: Any, new: Any, option: str) -> Iterator[tuple[str, BaseModel, BaseModel]]:

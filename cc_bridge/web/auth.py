@@ -69,7 +69,7 @@ class TokenAuth:
                 return 403, _NEEDS_ONE
             named = _name(request.getHeader("host") or "")
             return None if is_loopback(named) else (403, _NEEDS_LOOPBACK)
-        if same(request.getCookie(_COOKIE.encode()) or b"", self._cookie):
+        if self.has_cookie(request):
             return None
         shown = (request.args or {}).get(b"token", [b""])[-1]
         if same(bearer(request), self._token):
@@ -87,6 +87,10 @@ class TokenAuth:
             return None
         request.setHeader("www-authenticate", "Bearer")
         return 401, _WRONG
+
+    def has_cookie(self, request: Request) -> bool:
+        """Return whether a request has the cookie of a browser that has shown the token."""
+        return bool(self._token) and same(request.getCookie(_COOKIE.encode()) or b"", self._cookie)
 
 
 class BearerAuth(TokenAuth):

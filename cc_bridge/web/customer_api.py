@@ -1,8 +1,9 @@
-"""The JSON API of customers, for programs only.
+"""The JSON API of customers, for programs with the token and for leads and administrators.
 
 GET /api/customers/NUMBER returns the timeline of the customer with this phone number; PUT stores the
-customer's id and name. The data is personal. So each request needs the token, the rate of requests is
-limited, and log lines contain no number. The reactor never waits for the database.
+customer's id and name. A lead gets only the entries of the own queues, and stores nothing. The data is
+personal. So the rate of requests is limited, and log lines contain no number. The reactor never waits for the
+database.
 """
 
 import json
@@ -17,10 +18,10 @@ from twisted.web.resource import Resource
 from cc_bridge.customers.csv_import import check
 from cc_bridge.customers.number_keys import NumberKeys
 from cc_bridge.customers.timeline import Timeline, as_json
-from cc_bridge.web.auth import BearerAuth
+from cc_bridge.web.access.site_access import visitor_of
 from cc_bridge.web.json_resource import JsonResource, as_bytes, usual_rate
 from cc_bridge.web.rate_limit import LogLimiter
-from cc_bridge.web.resources import TreeResource, fault
+from cc_bridge.web.resources import AccessCheck, TreeResource, fault
 
 __all__ = ["CustomersResource"]
 
@@ -54,7 +55,7 @@ class CustomersResource(TreeResource):
         numbers: NumberKeys,
         read: ReadTimeline,
         store: StoreCustomer,
-        access: BearerAuth,
+        access: AccessCheck,
         clock: IReactorTime,
     ) -> None:
         super().__init__()
@@ -95,12 +96,21 @@ class _CustomerResource(JsonResource):
         return self._get(request, keys)
 
     def _get(self, request: Request, keys: Sequence[str]) -> int:
+        visitor = visitor_of(request)
+
         def found(timeline: Timeline) -> bytes:
-            return as_bytes(as_json(timeline))
+            if visitor.queues is None:
+                return as_bytes(as_json(timeline))
+            own = timeline.only(visitor.sees)
+            if not own.entries:
+                return fault(request, 404, "this customer has no call in your queues")
+            return as_bytes(as_json(own))
 
         return self.later(request, self._customers.read(keys).addCallback(found))
 
     def _put(self, request: Request, key: str) -> bytes | int:
+        if visitor_of(request).queues is not None:
+            return fault(request, 403, "a lead stores no customers: ask the administrator")
         content = self.body(request, _LONGEST_BODY)
         if content is None:
             return fault(request, 413, f"the body has more than {_LONGEST_BODY} bytes")

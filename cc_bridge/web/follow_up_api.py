@@ -1,8 +1,9 @@
 """The JSON API of follow-ups: GET /api/follow-ups, and POST to /api/follow-ups/ID/ACTION.
 
 ACTION is take, done or dismiss. If two people act on the same follow-up, the second one gets status 409 with
-the current follow-up, which names the first person. POST to /api/follow-ups/session with the token starts a
-browser session, DELETE ends it. The page at /follow-ups shows the list.
+the current follow-up, which names the first person. A lead gets and changes only the follow-ups of the own
+queues. For a person who has logged in by name, this name is the one that acts. The page at /follow-ups shows
+the list.
 """
 
 import json
@@ -20,18 +21,16 @@ from twisted.web.resource import Resource
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.follow_up import UNCLOSED, Action, FollowUp, FollowUpState
 from cc_bridge.reports.render.localization import LANGUAGES, Language, answer_labels
+from cc_bridge.web.access.site_access import visitor_of
 from cc_bridge.web.json_resource import JsonResource, as_bytes, usual_rate
-from cc_bridge.web.rate_limit import LogLimiter, RateLimiter
-from cc_bridge.web.resources import TreeResource, fault
-from cc_bridge.web.session import FollowUpSession
+from cc_bridge.web.rate_limit import LogLimiter
+from cc_bridge.web.resources import AccessCheck, TreeResource, fault
 
 __all__ = ["VERSION", "ActionResult", "FollowUpList", "FollowUpsResource"]
 
 VERSION = 1
 
 _LONGEST_BODY = 16_384  # bytes; a text has 1,000 characters, each at most twelve bytes in JSON
-# A rate limit of its own for log-ins stops guesses of the token, and does not affect open sessions.
-_LOG_INS, _LOG_INS_A_SECOND = 5, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +47,37 @@ class ActionResult:
     """The result of an action on a follow-up; the action may be to take, close or dismiss it.
 
     `refused` is the reason why the action is not possible; empty if the action was done. `now` has the
-    follow-up after the action; None if there is no such follow-up.
+    follow-up after the action; None if there is no such follow-up, or if it is `foreign`: of a queue whose
+    follow-ups this person may not see.
     """
 
     refused: str
     now: FollowUpList | None
+    foreign: bool = False
 
 
-ReadFollowUps = Callable[[str, Collection[FollowUpState]], Deferred[FollowUpList]]
+Queues = Collection[str] | None  # None means all queues
+ReadFollowUps = Callable[[str, Collection[FollowUpState], Queues], Deferred[FollowUpList]]
 QueueTitles = Callable[[str], Mapping[Language, str]]
 QuestionTitles = Callable[[str], Mapping[str, str]]  # question id -> language -> title
-ApplyAction = Callable[[str, Action, str, str], Deferred[ActionResult]]
+ApplyAction = Callable[[str, Action, str, str, Queues], Deferred[ActionResult]]
 
 
 class FollowUpsResource(TreeResource):
     """The resource /api/follow-ups, and below it the actions on each follow-up.
 
-    `read` returns follow-ups; it gets their owner (empty for all owners) and their states. `move` does an
-    action on a follow-up. It gets the follow-up's id, the action, the name of the person who acts, and the
-    result or reason that this person has entered. `now` returns UTC seconds since the epoch. `zone` returns
-    the contact centre's time zone. `titles` returns a queue's title in each language; by default each title
-    is the queue's name. `question_titles` returns a question's title in each language that has one; by
+    `access` is the access check. `read` returns follow-ups; it gets their owner (empty for all owners), their
+    states, and the queues to which they are limited. `move` does an action on a follow-up. It gets the
+    follow-up's id, the action, the name of the person who acts, the result or reason that this person has
+    entered, and the queues of which the follow-up must be. `now` returns UTC seconds since the epoch. `zone`
+    returns the contact centre's time zone. `titles` returns a queue's title in each language; by default each
+    title is the queue's name. `question_titles` returns a question's title in each language that has one; by
     default no language has one.
     """
 
     def __init__(
         self,
-        session: FollowUpSession,
+        access: AccessCheck,
         read: ReadFollowUps,
         move: ApplyAction,
         now: Callable[[], float],
@@ -83,14 +86,13 @@ class FollowUpsResource(TreeResource):
         titles: QueueTitles = lambda queue: dict.fromkeys(LANGUAGES, queue),
         question_titles: QuestionTitles = lambda _question: {},
     ) -> None:
-        self.session = session
+        self.access = access
         self.move = move
         self.clock = clock
         self.rate = usual_rate()
         self.refused_lines = LogLimiter(clock.seconds)
         self.shown = _FollowUpJson(now, zone, titles, question_titles)
         super().__init__(_ListResource(self, read))
-        self.putChild(b"session", _SessionResource(session, clock))
 
     def getChild(self, path: bytes, request: Any) -> Resource:  # noqa: ARG002, N802  # Twisted's
         name = path.decode("ascii", "replace")
@@ -174,7 +176,7 @@ class _ListResource(JsonResource):
     subject = "follow-ups"
 
     def __init__(self, parent: FollowUpsResource, read: ReadFollowUps) -> None:
-        super().__init__(parent.clock, parent.rate, parent.session, parent.refused_lines)
+        super().__init__(parent.clock, parent.rate, parent.access, parent.refused_lines)
         self._read = read
         self._shown = parent.shown
 
@@ -184,6 +186,9 @@ class _ListResource(JsonResource):
         arguments = request.args or {}
         owner = arguments.get(b"owner", [b""])[-1].decode("utf-8", "replace")
         asked = b",".join(arguments.get(b"state", [])).decode("ascii", "replace")
+        visitor = visitor_of(request)
+        if visitor.queues is not None and owner not in ("", visitor.name):
+            return fault(request, 403, f"these follow-ups are of another lead than {visitor.name}")
         try:
             states = {FollowUpState(word) for word in asked.split(",")} if asked else UNCLOSED
         except ValueError:
@@ -194,12 +199,13 @@ class _ListResource(JsonResource):
                 {
                     "version": VERSION,
                     "at": self._shown.instant(self._shown.now()),
+                    "user": {"name": visitor.name, "role": str(visitor.role)},
                     "follow_ups": self._shown.each(listed),
                     "more": listed.more,
                 }
             )
 
-        return self.later(request, self._read(owner, states).addCallback(found))
+        return self.later(request, self._read(owner, states, visitor.queues).addCallback(found))
 
 
 class _ActionResource(JsonResource):
@@ -209,7 +215,7 @@ class _ActionResource(JsonResource):
     subject = "follow-up"
 
     def __init__(self, parent: FollowUpsResource, follow_up_id: str, move: Action) -> None:
-        super().__init__(parent.clock, parent.rate, parent.session, parent.refused_lines)
+        super().__init__(parent.clock, parent.rate, parent.access, parent.refused_lines)
         self._parent = parent
         self._id = follow_up_id
         self._move = move
@@ -224,7 +230,11 @@ class _ActionResource(JsonResource):
         if said is None:
             return fault(request, 400, 'send {"by": "...", "text": "..."}')
 
+        visitor = visitor_of(request)
+
         def moved(move: ActionResult) -> bytes:
+            if move.foreign:
+                return fault(request, 403, "this follow-up is of a queue of another lead")
             if move.now is None:
                 return fault(request, 404, "there is no such follow-up")
             (shown,) = self._parent.shown.each(move.now)
@@ -237,36 +247,9 @@ class _ActionResource(JsonResource):
             failure.trap(FollowUpError)
             return fault(request, 400, str(failure.value))
 
-        answer = self._parent.move(self._id, self._move, said.get("by", ""), said.get("text", ""))
+        by = visitor.name or said.get("by", "")
+        answer = self._parent.move(self._id, self._move, by, said.get("text", ""), visitor.queues)
         return self.later(request, answer.addCallbacks(moved, wrong))
-
-
-class _SessionResource(JsonResource):
-    """The log-in and log-out of a browser: POST and DELETE /api/follow-ups/session."""
-
-    methods = (b"POST", b"DELETE")
-    subject = "follow-ups session"
-
-    def __init__(self, session: FollowUpSession, clock: IReactorTime) -> None:
-        super().__init__(clock, RateLimiter(_LOG_INS, _LOG_INS_A_SECOND))
-        self._session = session
-
-    def answer(self, request: Request) -> bytes | int:
-        if self._session.is_foreign(request):
-            return fault(request, 403, "only the page /follow-ups can log in and out")
-        request.setResponseCode(204)
-        if request.method == b"DELETE":
-            self._session.end_session(request)
-            return b""
-        if refused := self.refused(request, "the token"):
-            return refused
-        said = _texts(self.body(request, _LONGEST_BODY) or b"", {"token"})
-        if said is None:
-            return fault(request, 400, 'send {"token": "..."}')
-        if not self._session.verify_token(said.get("token", "")):
-            return fault(request, 401, "this is not the token of http.token")
-        self._session.start_session(request)
-        return b""
 
 
 def _texts(content: bytes, known: Collection[str]) -> dict[str, str] | None:

@@ -13,10 +13,9 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 
 from cc_bridge.safe_text.printable import json_text
-from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.proxies import peer_of
 from cc_bridge.web.rate_limit import LogLimiter, RateLimiter
-from cc_bridge.web.resources import NOT_DONE_YET, LeafResource, fault
+from cc_bridge.web.resources import NOT_DONE_YET, AccessCheck, LeafResource, fault
 
 __all__ = ["JsonResource", "as_bytes", "usual_rate"]
 
@@ -55,7 +54,7 @@ class JsonResource(LeafResource):
         self,
         clock: IReactorTime,
         rate: RateLimiter,
-        access: TokenAuth | None = None,
+        access: AccessCheck | None = None,
         refused_lines: LogLimiter | None = None,
     ) -> None:
         super().__init__(access)

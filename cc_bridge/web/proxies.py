@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.web.http import Request
 
-__all__ = ["TrustedProxies", "is_behind_tls", "peer_of"]
+__all__ = ["TrustedProxies", "is_behind_tls", "is_from_trusted_proxy", "peer_of"]
 
 _LOOPBACK = ("127.0.0.0/8", "::1")
 
@@ -55,7 +55,12 @@ def is_behind_tls(request: Request) -> bool:
     if request.isSecure():
         return True
     told = (request.getHeader("x-forwarded-proto") or "").rpartition(",")[2].strip().lower()
-    return told == "https" and _proxies(request).trusts(_other_end(request))
+    return told == "https" and is_from_trusted_proxy(request)
+
+
+def is_from_trusted_proxy(request: Request) -> bool:
+    """Return whether a trusted proxy has sent a request, whose headers are then believed."""
+    return _proxies(request).trusts(_other_end(request))
 
 
 def _proxies(request: Any) -> TrustedProxies:

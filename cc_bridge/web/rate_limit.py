@@ -41,6 +41,13 @@ class RateLimiter:
             del self._left[next(iter(self._left))]
         return wait
 
+    def give_back(self, peer: str) -> None:
+        """Take back the count of the last request of `peer`, which need not be limited."""
+        peer = _site(peer)
+        if peer in self._left:
+            left, at = self._left[peer]
+            self._left[peer] = min(self._most, left + 1), at
+
 
 class LogLimiter:
     """A limit of log lines about a fault that a peer can cause at any rate: one line a minute.

@@ -6,15 +6,14 @@ text.
 """
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import quote
 
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from cc_bridge.web.auth import TokenAuth
-
-__all__ = ["NOT_DONE_YET", "LeafResource", "TreeResource", "fault"]
+__all__ = ["NOT_DONE_YET", "AccessCheck", "LeafResource", "TreeResource", "fault", "refuse"]
 
 # Longer than the address of any page; a token may have 200 characters.
 _LONGEST_URL = 2048  # bytes
@@ -42,6 +41,29 @@ def fault(request: Request, code: int, text: str) -> bytes:
     return text.encode() + b"\n"
 
 
+def refuse(request: Request, code: int, text: str) -> bytes:
+    """Redirect a browser that opens a page to the log-in; answer any other request with the error.
+
+    Only a request with the status 401 is redirected.
+    """
+    if code != HTTPStatus.UNAUTHORIZED:
+        return fault(request, code, text)
+    if request.method == b"GET" and "text/html" in (request.getHeader("accept") or ""):
+        request.setResponseCode(303)
+        request.setHeader("location", f"/login?next={quote(request.uri.decode('ascii', 'replace'), safe='')}")
+        return b""
+    request.setHeader("www-authenticate", "Bearer")
+    return fault(request, code, text)
+
+
+class AccessCheck(Protocol):
+    """The access check of a page."""
+
+    def check(self, request: Request) -> tuple[int, str] | None:
+        """Return None if the request is allowed, otherwise the HTTP status code and the reason."""
+        ...
+
+
 class LeafResource(Resource):
     """Base class of a page with one URL path.
 
@@ -51,8 +73,9 @@ class LeafResource(Resource):
     isLeaf = True
     content_type = "text/plain; charset=utf-8"
     methods: tuple[bytes, ...] = (b"GET", b"HEAD")
+    for_browsers = False  # a browser that is refused is sent to the log-in
 
-    def __init__(self, access: TokenAuth | None = None) -> None:
+    def __init__(self, access: AccessCheck | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types here
         self._access = access
 
@@ -73,7 +96,7 @@ class LeafResource(Resource):
             request.setHeader("allow", ", ".join(allowed))
             return fault(request, 405, f"this page allows only {' and '.join(allowed)}")
         if self._access is not None and (refusal := self._access.check(request)):
-            return fault(request, *refusal)
+            return (refuse if self.for_browsers else fault)(request, *refusal)
         request.setHeader("content-type", self.content_type)
         return self.answer(request)
 

@@ -15,11 +15,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
-from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.connection import HttpLimits
 from cc_bridge.web.page_site import PageSite
 from cc_bridge.web.proxies import TrustedProxies
-from cc_bridge.web.resources import LeafResource, TreeResource
+from cc_bridge.web.resources import AccessCheck, LeafResource, TreeResource
 from cc_bridge.web.static_pages import agent, app, follow_ups, fonts, wallboard
 from cc_bridge.web.wallboard_stream import EventStream, Json, WallboardEventsResource, WallboardResource
 
@@ -90,7 +89,7 @@ def site(
     scrape: Scrape,
     alive: Checks,
     ready: Checks,
-    access: TokenAuth,
+    access: AccessCheck,
     board: Callable[[], Json],
     stream: EventStream,
     reactor: IReactorTime | None = None,
@@ -98,6 +97,7 @@ def site(
     proxies: TrustedProxies | None = None,
     home: LeafResource | None = None,
     pages: Mapping[str, Resource] | None = None,
+    persons: AccessCheck | None = None,
     **api: Resource,
 ) -> PageSite:
     """Return the HTTP site of the daemon.
@@ -107,8 +107,8 @@ def site(
     do its work. `access` protects the wallboard. `board` returns the current wallboard as JSON, and `stream`
     sends it at each change. `reactor` is the clock of all time limits. `limits` are the limits of connections
     and requests. `proxies` are the proxies whose X-Forwarded headers are believed. `home` is the page at /.
-    `pages` are the pages for persons, by the first part of their path. `api` are further resources below
-    /api.
+    `pages` are the pages for persons, by the first part of their path. `persons` protects the page
+    /follow-ups. `api` are further resources below /api.
     """
     live = TreeResource(WallboardResource(board, access), events=WallboardEventsResource(stream, access))
     return PageSite(
@@ -122,7 +122,7 @@ def site(
             agent=agent(),
             app=app(),
             fonts=fonts(),
-            **{"follow-ups": follow_ups(), **(pages or {})},
+            **{"follow-ups": follow_ups(persons), **(pages or {})},
         ),
         reactor,
         limits,

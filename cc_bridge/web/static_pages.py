@@ -2,8 +2,8 @@
 
 The server inserts the requested language and colour theme into a page, so that they do not change after the
 page was shown. The URL of the request names both, as `?lang=` and `?theme=`. A language or theme that the
-pages do not have is ignored. All data comes from /api. The pages /agent and /follow-ups and the font need no
-token, because they contain no data; /api checks access. README.md beside the font names its origin.
+pages do not have is ignored. All data comes from /api. The page /agent, the files of the pages and the font
+are open, because they contain no data; /api checks access. README.md beside the font names its origin.
 """
 
 import re
@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from twisted.web.http import Request
 
-from cc_bridge.web.auth import TokenAuth
-from cc_bridge.web.resources import LeafResource, TreeResource, fault
+from cc_bridge.web.resources import AccessCheck, LeafResource, TreeResource, fault
 
 if TYPE_CHECKING:
     from cc_bridge.reports.render.localization import Language
@@ -39,8 +38,9 @@ class _PageResource(LeafResource):
     """A page: an HTML template into which language, text direction and colour theme are inserted."""
 
     content_type = "text/html; charset=utf-8"
+    for_browsers = True
 
-    def __init__(self, path: Path, access: TokenAuth | None) -> None:
+    def __init__(self, path: Path, access: AccessCheck | None) -> None:
         super().__init__(access)
         self._template = Template(path.read_text(encoding="utf-8"))
 
@@ -56,7 +56,7 @@ class _PageResource(LeafResource):
 class _FileResource(LeafResource):
     """A file that a page loads, such as a style sheet or a script."""
 
-    def __init__(self, path: Path, access: TokenAuth | None) -> None:
+    def __init__(self, path: Path, access: AccessCheck | None) -> None:
         super().__init__(access)
         self.content_type = _TYPES[path.suffix]
         self._cached = _CACHED.get(path.suffix)
@@ -84,7 +84,7 @@ class _SlashRedirect(LeafResource):
         return fault(request, 308, f"the page is /{self._name}")
 
 
-def wallboard(access: TokenAuth) -> TreeResource:
+def wallboard(access: AccessCheck) -> TreeResource:
     """Return the resource at /wallboard with its files; each request must be allowed by `access`."""
     return _screen("wallboard", _STATIC / "wallboard" / "wallboard.html", access)
 
@@ -94,9 +94,12 @@ def agent() -> TreeResource:
     return _screen("agent", _STATIC / "people" / "agent.html")
 
 
-def follow_ups() -> TreeResource:
-    """Return the resource at /follow-ups with its files, which need no token."""
-    return _screen("follow-ups", _STATIC / "people" / "follow-ups.html")
+def follow_ups(access: AccessCheck | None = None) -> TreeResource:
+    """Return the resource at /follow-ups, which `access` protects, with its files, which are open."""
+    page = _STATIC / "people" / "follow-ups.html"
+    return TreeResource(
+        _PageResource(page, access), **_files(page.parent), **{"": _SlashRedirect("follow-ups")}
+    )
 
 
 def app() -> TreeResource:
@@ -109,13 +112,13 @@ def fonts() -> TreeResource:
     return TreeResource(None, **_files(_STATIC / "fonts"))
 
 
-def _screen(name: str, page: Path, access: TokenAuth | None = None) -> TreeResource:
+def _screen(name: str, page: Path, access: AccessCheck | None = None) -> TreeResource:
     folder = TreeResource(_PageResource(page, access), **_files(page.parent, access))
     folder.putChild(b"", _SlashRedirect(name))
     return folder
 
 
-def _files(folder: Path, access: TokenAuth | None = None) -> dict[str, _FileResource]:
+def _files(folder: Path, access: AccessCheck | None = None) -> dict[str, _FileResource]:
     return {path.name: _FileResource(path, access) for path in folder.iterdir() if path.suffix in _TYPES}
 
 

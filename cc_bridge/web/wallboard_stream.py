@@ -20,9 +20,8 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 from zope.interface import implementer
 
-from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.proxies import peer_of
-from cc_bridge.web.resources import NOT_DONE_YET, LeafResource, fault
+from cc_bridge.web.resources import NOT_DONE_YET, AccessCheck, LeafResource, fault
 
 __all__ = ["EventStream", "WallboardEventsResource", "WallboardResource"]
 
@@ -179,7 +178,7 @@ class WallboardResource(LeafResource):
 
     content_type = "application/json"
 
-    def __init__(self, current: Callable[[], Json], access: TokenAuth) -> None:
+    def __init__(self, current: Callable[[], Json], access: AccessCheck) -> None:
         super().__init__(access)
         self._current = current
 
@@ -192,7 +191,7 @@ class WallboardEventsResource(LeafResource):
 
     content_type = "text/event-stream"
 
-    def __init__(self, stream: EventStream, access: TokenAuth) -> None:
+    def __init__(self, stream: EventStream, access: AccessCheck) -> None:
         super().__init__(access)
         self._stream = stream
 

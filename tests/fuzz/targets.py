@@ -21,12 +21,14 @@ from cc_bridge.agi.request import Request
 from cc_bridge.agi.server import AgiLimits, FastAgiFactory
 from cc_bridge.customers.number_keys import NumberKeys
 from cc_bridge.privacy.caller_keys import CallerKeys
-from cc_bridge.web.auth import BearerAuth, TokenAuth
 from cc_bridge.web.customer_api import CustomersResource
 from cc_bridge.web.follow_up_api import ActionResult, FollowUpList, FollowUpsResource
+from cc_bridge.web.pages.home import HomePage
+from cc_bridge.web.pages.log_in import LogInPage, LogOutPage
+from cc_bridge.web.pages.page import PageHost
 from cc_bridge.web.server import site
-from cc_bridge.web.session import FollowUpSession
 from cc_bridge.web.wallboard_stream import EventStream
+from support.site_access import access, users
 
 __all__ = ["TARGETS", "AgiHead", "Http"]
 
@@ -128,21 +130,22 @@ class Http:
     _paths = (
         b"/", b"/metrics", b"/healthz", b"/readyz", b"/wallboard", b"/agent", b"/follow-ups", b"/fonts",
         b"/api/live", b"/api/live/events", b"/api/customers/0912%d", b"/api/follow-ups",
-        b"/api/follow-ups/1/take", b"/api/follow-ups/session", b"/api/agent", b"*", b"",
+        b"/api/follow-ups/1/take", b"/login?next=//x", b"/logout", b"/api/agent", b"*", b"",
         b"http://x/metrics",
     )  # fmt: skip
     _headers = (
         b"Host: localhost", b"Host: [::1]:1", b"Host: ", b"Accept: */*", b"Accept-Language: fa;q=0.x",
         b"Expect: 100-continue", b"Connection: close", b"Connection: keep-alive",
         b"X-Forwarded-Proto: https", b"X-Forwarded-For: ::1, x", b"Cookie: a=b; c",
-        b"Cookie: cc_bridge_follow_ups=9.x", b"Content-Type: application/json",
+        b"Cookie: cc_bridge_session=9.x; cc_bridge_guest=x", b"Content-Type: application/json",
         b"Content-Type: application/x-www-form-urlencoded",
         b"Content-Type: multipart/form-data; boundary=x", b"x-cc-bridge: 1", _BEARER,
         b"Authorization: Bearer", b"Upgrade: websocket", b"Range: bytes=0-", b"If-None-Match: *",
         b" folded",
     )  # fmt: skip
     _bodies = (
-        b"", b"", json.dumps({"token": TOKEN}).encode(), b'{"by": "x", "text": ""}', b"\xff" * 30,
+        b"", b"", b"key=a.b&name=sara&password=x&next=%2F%2Fx", json.dumps({"token": TOKEN}).encode(),
+        b'{"by": "x", "text": ""}', b"\xff" * 30,
         b"a=1&" * 5000,
     )  # fmt: skip
 
@@ -150,10 +153,12 @@ class Http:
         self._clock = clock = Clock()
         self._stream = EventStream(lambda: 5, lambda: None, clock, 1)
         numbers = NumberKeys(CallerKeys("plain", b"", "98"))
-        customers = CustomersResource(numbers, _never, _stored, BearerAuth("127.0.0.1", TOKEN), clock)
+        checks = access(TOKEN, users(sara="lead"), lambda: 1e9)
+        host = PageHost(checks.site, lambda: 1e9, lambda work, *given: succeed(work(*given)), clock)
+        customers = CustomersResource(numbers, _never, _stored, checks.persons, clock)
         follow_ups = FollowUpsResource(
-            FollowUpSession(TOKEN, lambda: 1e9),
-            lambda _owner, _states: succeed(FollowUpList((), {})),
+            checks.persons,
+            lambda *_: succeed(FollowUpList((), {})),
             lambda *_: succeed(ActionResult("", None)),
             lambda: 1e9,
             lambda: None,
@@ -163,10 +168,13 @@ class Http:
             lambda _accept: (b"a 1\n" * 5000, "text/plain"),
             dict,
             lambda: {"ami": "down"},
-            TokenAuth("127.0.0.1", TOKEN),
+            checks.wall,
             lambda: {"version": 1},
             self._stream,
             clock,
+            home=HomePage(host),
+            pages={"login": LogInPage(host, checks.site, checks.log_in), "logout": LogOutPage(host)},
+            persons=checks.persons,
             **{"customers": customers, "follow-ups": follow_ups},
         )
 

@@ -37,10 +37,13 @@ class Response:
         status, *lines = head.decode().split("\r\n")
         _, code, self.phrase = status.split(" ", 2)
         self.code = int(code)
-        self.headers = {}
+        self.headers, self.cookies = {}, {}  # a cookie is its value and its rules
         for line in lines:
             name, _, value = line.partition(": ")
             self.headers[name.lower()] = value
+            if name.lower() == "set-cookie":
+                (cookie, value), *rules = (each.partition("=")[::2] for each in value.split("; "))
+                self.cookies[cookie] = value, {rule.lower(): given for rule, given in rules}
 
 
 def sent(site, request, fields, body=b"", address="127.0.0.1"):

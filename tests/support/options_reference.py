@@ -17,8 +17,9 @@ with its default, its type and limits, and the environment variable that overrid
 change it. [The installation page](../README.md#configuration) has the rules of the file.
 
 `[queue_defaults]` holds for every queue. A table `[queues.<name>]` has the same options for one queue. Each
-receiver of webhooks has one table `[[webhooks]]`. An empty default of a path or text means that the option is
-not set. In an environment variable a list or table is JSON: `CC_BRIDGE_WALLBOARD__QUEUES='["sales"]'`."""
+person has one table `[users.<name>]`, and each receiver of webhooks one table `[[webhooks]]`. An empty
+default of a path or text means that the option is not set. In an environment variable a list or table is
+JSON: `CC_BRIDGE_WALLBOARD__QUEUES='["sales"]'`."""
 
 
 def options() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -30,7 +31,8 @@ def options() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for section, reference in schema["properties"].items():
         if section == "queues":  # has the options of queue_defaults
             continue
-        definition = reference.get("items", reference)["$ref"].rpartition("/")[2]
+        one = reference.get("additionalProperties") or reference.get("items", reference)
+        definition = one["$ref"].rpartition("/")[2]
         for key, option in schema["$defs"][definition]["properties"].items():
             yield section, key, option
 
@@ -43,7 +45,9 @@ def page() -> str:
             section, ["| option | default | type and limits | environment |", "|---|---|---|---|"]
         )
         variable = (
-            "" if section in {"queue_defaults", "webhooks"} else f"`{ENV_PREFIX}{section}__{key}`".upper()
+            ""
+            if section in {"queue_defaults", "users", "webhooks"}
+            else f"`{ENV_PREFIX}{section}__{key}`".upper()
         )
         default = f"`{_toml(option['default'])}`" if "default" in option else "required"
         rows.append(f"| `{key}` | {default} | {_limits(option)} | {variable} |".replace("|  |", "| |"))

@@ -20,8 +20,8 @@ from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.records import CustomerNumber
 from cc_bridge.storage.queries.customer_timeline import timeline
 from cc_bridge.storage.queries.customers import profile
-from cc_bridge.web.auth import BearerAuth
 from cc_bridge.web.customer_api import CustomersResource
+from cc_bridge.web.resources import AccessCheck
 
 __all__ = ["CustomerLookup"]
 
@@ -35,7 +35,8 @@ class CustomerLookup(DaemonService):
     """The service whose `script` answers agi://.../caller-lookup and whose `resource` answers /api/customers.
 
     `store` stores a customer number; its Deferred fires when the record is on disk. `now` returns the PBX's
-    clock in UTC seconds. `on_lookup` counts the result of each lookup.
+    clock in UTC seconds. `on_lookup` counts the result of each lookup. `access` decides who may see
+    customers.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class CustomerLookup(DaemonService):
         store: Callable[[CustomerNumber], Deferred[None]],
         now: Callable[[], float],
         on_lookup: Callable[[str], None],
+        access: AccessCheck,
     ) -> None:
         super().__init__(context)
         config, reactor = context.config, context.reactor
@@ -54,8 +56,7 @@ class CustomerLookup(DaemonService):
         self._lookups = context.database.read_pool("caller lookups", _LOOKUPS)
         self._pages = context.database.read_pool("customers", _PAGES)
         self.script = CallerLookupScript(self.profile, config.customers.priorities(), reactor, on_lookup)
-        auth = BearerAuth(config.http.host, config.http.access_token())
-        self.resource = CustomersResource(self.numbers, self.timeline, self._store_number, auth, reactor)
+        self.resource = CustomersResource(self.numbers, self.timeline, self._store_number, access, reactor)
 
     def start(self) -> None:
         self._lookups.start()

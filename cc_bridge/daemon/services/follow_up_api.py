@@ -14,11 +14,12 @@ from cc_bridge.config.survey_files import question_titles
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.follow_up import Action, FollowUp, FollowUpState, apply_action
+from cc_bridge.queue_names import QueueNames
 from cc_bridge.reports.render.localization import Language
 from cc_bridge.storage.queries.customers import names
 from cc_bridge.storage.queries.follow_ups import listed, moved, one
-from cc_bridge.web.follow_up_api import ActionResult, FollowUpList, FollowUpsResource
-from cc_bridge.web.session import FollowUpSession
+from cc_bridge.web.follow_up_api import ActionResult, FollowUpList, FollowUpsResource, Queues
+from cc_bridge.web.resources import AccessCheck
 
 __all__ = ["FollowUpApi"]
 
@@ -27,18 +28,20 @@ _LIMIT = 200  # maximum number of follow-ups in a list
 
 
 class FollowUpApi(DaemonService):
-    """The service whose `resource` answers /api/follow-ups; `now` returns the PBX's clock in UTC seconds."""
+    """The service whose `resource` answers /api/follow-ups.
+
+    `now` returns the PBX's clock in UTC seconds. `access` decides who may see and change follow-ups.
+    """
 
     taken_over = ("general.time_zone", "queues.*.title")
 
-    def __init__(self, context: Context, now: Callable[[], float]) -> None:
+    def __init__(self, context: Context, now: Callable[[], float], access: AccessCheck) -> None:
         super().__init__(context)
         self._now = now
         self._question_titles = question_titles(context.config)
         self._reads = context.database.read_pool("follow-ups", _READS)
-        session = FollowUpSession(context.config.http.access_token(), now)
         self.resource = FollowUpsResource(
-            session,
+            access,
             self.list,
             self.apply,
             now,
@@ -62,20 +65,26 @@ class FollowUpApi(DaemonService):
     def stop(self) -> None:
         self._reads.stop()
 
-    def list(self, owner: str, states: Collection[FollowUpState]) -> Deferred[FollowUpList]:
+    def list(
+        self, owner: str, states: Collection[FollowUpState], queues: Queues = None
+    ) -> Deferred[FollowUpList]:
         """Read up to 200 follow-ups in the given states, the earliest due time first.
 
-        An empty `owner` means the follow-ups of all owners.
+        An empty `owner` means the follow-ups of all owners. `queues` limits the list to these queues.
         """
 
         def read(connection: Connection) -> FollowUpList:
-            found = listed(connection, owner=owner, states=states, limit=_LIMIT + 1)
+            found = listed(connection, owner=owner, states=states, queues=queues, limit=_LIMIT + 1)
             return _with_names(connection, found[:_LIMIT], more=len(found) > _LIMIT)
 
         return self._reads.read(read)
 
-    def apply(self, follow_up_id: str, action: Action, by: str, text: str) -> Deferred[ActionResult]:
+    def apply(
+        self, follow_up_id: str, action: Action, by: str, text: str, queues: Queues = None
+    ) -> Deferred[ActionResult]:
         """Apply an action of the person `by` to a follow-up; `text` is the outcome or the reason.
+
+        If `queues` is given, a follow-up of another queue is not changed, and the result is `foreign`.
 
         The Deferred fires with the changed follow-up. If the action is not permitted in the follow-up's
         present state, it fires with an error text and the unchanged follow-up. If the follow-up does not
@@ -91,9 +100,14 @@ class FollowUpApi(DaemonService):
         def write(connection: Connection) -> ActionResult:
             try:
                 found = moved(connection, follow_up_id, action, by, text, now)
+                if queues is not None and found.queue not in QueueNames(queues):
+                    connection.rollback()
+                    return ActionResult("", None, foreign=True)
             except FollowUpError as error:
                 current = one(connection, follow_up_id)
                 is_there = current is not None and current.follow_up_id == follow_up_id
+                if current and is_there and queues is not None and current.queue not in QueueNames(queues):
+                    return ActionResult("", None, foreign=True)
                 return ActionResult(
                     str(error), _with_names(connection, [current]) if current and is_there else None
                 )

@@ -8,11 +8,11 @@ from twisted.web.resource import Resource
 from cc_bridge.config import Config
 from cc_bridge.daemon.process.open_files import shares
 from cc_bridge.daemon.service import Context
+from cc_bridge.daemon.services.access import Access
 from cc_bridge.daemon.services.health import Health
 from cc_bridge.daemon.services.listening_service import ListeningService
 from cc_bridge.daemon.services.pages import Pages
 from cc_bridge.daemon.services.wallboard_publisher import WallboardPublisher
-from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.connection import HttpLimits
 from cc_bridge.web.proxies import TrustedProxies
 from cc_bridge.web.server import Scrape, site
@@ -32,15 +32,15 @@ class Http(ListeningService):
         health: Health,
         board: WallboardPublisher,
         pages: Pages,
+        access: Access,
         **api: Resource,
     ) -> None:
         http = context.config.http
-        auth = TokenAuth(http.host, http.access_token())
         self.site = site(
             scrape,
             health.alive,
             health.ready,
-            auth,
+            access.wall,
             board.current,
             board.stream,
             context.reactor,
@@ -48,6 +48,7 @@ class Http(ListeningService):
             TrustedProxies(http.trusted_proxies),
             pages.home,
             pages.resources,
+            access.persons,
             **api,
         )
         super().__init__(context, http.host, http.port, self.site)

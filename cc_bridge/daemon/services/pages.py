@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from cc_bridge.daemon.service import Context, DaemonService
-from cc_bridge.web.access.token_access import TokenAccess
-from cc_bridge.web.auth import TokenAuth
+from cc_bridge.daemon.services.access import Access
 from cc_bridge.web.pages.home import HomePage
+from cc_bridge.web.pages.log_in import LogInPage, LogOutPage
 from cc_bridge.web.pages.page import PageHost
 
 if TYPE_CHECKING:
@@ -24,15 +24,16 @@ class Pages(DaemonService):
     resources: the other pages, by the first part of their path
     """
 
-    def __init__(self, context: Context, now: Callable[[], float]) -> None:
+    def __init__(self, context: Context, now: Callable[[], float], access: Access) -> None:
         """Create the pages; `now` returns the PBX's clock in UTC seconds since the epoch."""
         super().__init__(context)
-        http = context.config.http
-        access = TokenAccess(TokenAuth(http.host, http.access_token()))
         self.reads = context.database.read_pool("pages", _READS)
-        self.host = PageHost(access, now, context.in_thread, context.reactor)
+        self.host = PageHost(access.site, now, context.in_thread, context.reactor)
         self.home = HomePage(self.host)
-        self.resources: Mapping[str, Resource] = {}
+        self.resources: Mapping[str, Resource] = {
+            "login": LogInPage(self.host, access.site, access.log_in),
+            "logout": LogOutPage(self.host),
+        }
 
     def start(self) -> None:
         self.reads.start()

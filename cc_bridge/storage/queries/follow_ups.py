@@ -29,6 +29,7 @@ from cc_bridge.follow_ups.follow_up import (
     already_handled,
     apply_action,
 )
+from cc_bridge.queue_names import queue_key
 from cc_bridge.storage.queries.id_batches import id_batches
 from cc_bridge.storage.schema.tables import follow_ups
 
@@ -75,18 +76,22 @@ def listed(
     owner: str = "",
     states: Collection[FollowUpState] = (FollowUpState.OPEN, FollowUpState.TAKEN),
     overdue_at: float | None = None,
+    queues: Collection[str] | None = None,
     limit: int = _LISTED,
 ) -> list[FollowUp]:
     """Return follow-ups: first the unclosed ones by due time, then the closed ones, last closed first.
 
     `owner` limits the list to one owner, `states` to follow-ups in these states. `overdue_at` limits it to
-    unclosed follow-ups that are overdue at that instant. At most `limit` follow-ups are returned.
+    unclosed follow-ups that are overdue at that instant, `queues` to these queues, whatever their case. At
+    most `limit` follow-ups are returned.
     """
     wanted = select(*_COLUMNS).where(_c.state.in_(sorted(states)))
     if owner:
         wanted = wanted.where(_c.owner == owner)
     if overdue_at is not None:
         wanted = wanted.where(_unclosed, _c.due_at < overdue_at)
+    if queues is not None:
+        wanted = wanted.where(func.lower(_c.queue).in_(sorted(map(queue_key, queues))))
     order = case((_c.closed_at.is_(None), 0), else_=1), _c.closed_at.desc(), _c.due_at, _c.follow_up_id
     return _found(connection.execute(wanted.order_by(*order).limit(limit)))
 

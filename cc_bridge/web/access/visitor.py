@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from cc_bridge.queue_names import queue_key
 
-__all__ = ["Role", "Visitor"]
+__all__ = ["Refusal", "Role", "Visitor"]
 
 
 class Role(StrEnum):
@@ -27,20 +27,44 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """The refusal of a request; with the status 401, the visitor can log in."""
+
+    code: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Visitor:
     """The visitor of a page.
 
-    name: the name of the user; empty for a program that has the token
+    name: the name of the user; empty for a program that has the token, and for a visitor without a log-in
     queues: the queues whose agents, calls and customers the visitor may see; None means all queues
+    can_log_in: a log-in may give this visitor a higher role
+    can_log_out: the visitor has a session, which a log-out ends
+    hint: how a visitor who cannot log in gets a higher role
     """
 
     name: str
     role: Role
     queues: tuple[str, ...] | None = None
+    can_log_in: bool = False
+    can_log_out: bool = False
+    hint: str = ""
 
     def has(self, role: Role) -> bool:
         """Return whether the visitor has this role or a role that may do more."""
         return self.role.rank >= role.rank
+
+    def lacks(self, role: Role) -> Refusal | None:
+        """Return None if the visitor has this role or a higher one, otherwise the refusal of the page."""
+        if self.has(role):
+            return None
+        text = f"this page is for the role {role} or higher"
+        if self.can_log_in:
+            return Refusal(401, f"{text}: log in on /login")
+        text += f"; the role of {self.name} is {self.role}" if self.name else ""
+        return Refusal(403, self.hint or text)
 
     def sees(self, queue: str) -> bool:
         """Return whether the visitor may see agents, calls and customers of a queue."""

@@ -7,7 +7,7 @@ the template is rendered in threads, because callers in a survey wait while the 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -15,11 +15,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 
+from cc_bridge.web.access.form_keys import form_key, is_form_key
 from cc_bridge.web.access.visitor import Role, Visitor
 from cc_bridge.web.pages.preferences import preferences
 from cc_bridge.web.pages.rendered import rendered
 from cc_bridge.web.pages.visit import (
     Answer,
+    Cookie,
     FileAnswer,
     HtmlAnswer,
     PageError,
@@ -27,8 +29,8 @@ from cc_bridge.web.pages.visit import (
     Refusal,
     Visit,
 )
-from cc_bridge.web.proxies import peer_of
-from cc_bridge.web.resources import NOT_DONE_YET, LeafResource, fault
+from cc_bridge.web.proxies import is_behind_tls, peer_of
+from cc_bridge.web.resources import NOT_DONE_YET, LeafResource, fault, refuse
 
 __all__ = ["PageAccess", "PageHost", "PageResource"]
 
@@ -36,6 +38,7 @@ _log = Logger()
 
 _SECONDS = 20.0  # time limit of an answer
 _MOST_FIELDS = 100  # of a form
+_UNAUTHORIZED = 401
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
     "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -50,7 +53,10 @@ class PageAccess(Protocol):
         ...
 
     def form_key(self, request: Request) -> str:
-        """Return the secret of the visitor's session that each form must send back as `key`."""
+        """Return the secret of the visitor's session, from which the keys of the forms are made.
+
+        The result is empty for a visitor whose forms are not accepted.
+        """
         ...
 
 
@@ -77,6 +83,7 @@ class PageResource(LeafResource):
     role: the least role of a visitor who may see the page
     longest_path: the largest number of path parts after the page's own path
     accepts_form: the page accepts a posted form
+    is_open: the page is also for visitors who are not known
     """
 
     content_type = "text/html; charset=utf-8"
@@ -84,6 +91,7 @@ class PageResource(LeafResource):
     role: ClassVar[Role] = Role.VIEWER
     longest_path: ClassVar[int] = 0
     accepts_form: ClassVar[bool] = False
+    is_open: ClassVar[bool] = False
 
     def __init__(self, host: PageHost) -> None:
         super().__init__()
@@ -110,45 +118,40 @@ class PageResource(LeafResource):
         """Send the page later; send a redirect to the log-in if the visitor is not known."""
         request.setHeader("content-security-policy", _POLICY)
         found = self.host.access.visitor(request)
+        visitor = found if isinstance(found, Visitor) else Visitor("", Role.VIEWER, ())
         chosen = preferences(request)
         form = _form(request) if request.method == b"POST" else {}
+        secret = self.host.access.form_key(request)
         visit = Visit(
-            found if isinstance(found, Visitor) else Visitor("", Role.VIEWER, ()),
+            visitor,
             chosen.language,
             chosen.theme,
             tuple(part.decode("utf-8", "replace") for part in request.parts),  # type: ignore[attr-defined]
             _decoded(request.args or {}),
             form,
             self.host.now(),
-            self.host.access.form_key(request),
+            form_key(secret),
             request.uri.decode("ascii", "replace"),
+            peer_of(request),
         )
-        if isinstance(found, Refusal):
-            return self._refuse(request, found, visit)
-        return self._later(request, visit, Deferred.fromCoroutine(self._made(request, visit)))
+        refusal = found if isinstance(found, Refusal) else found.lacks(self.role)
+        if refusal and not self.is_open and (found is refusal or refusal.code == _UNAUTHORIZED):
+            return refuse(request, refusal.code, refusal.text)
+        return self._later(request, visit, Deferred.fromCoroutine(self._made(request, visit, secret)))
 
-    def _refuse(self, request: Request, refusal: Refusal, visit: Visit) -> bytes | int:
-        """Redirect a browser to the log-in; answer any other refused request with the reason."""
-        wants_html = "text/html" in (request.getHeader("accept") or "")
-        if refusal.code == 401 and request.method == b"GET" and wants_html:  # noqa: PLR2004  # Unauthorized
-            request.setResponseCode(303)
-            request.setHeader("location", f"/login?next={quote(visit.address, safe='')}")
-            return b""
-        return fault(request, refusal.code, refusal.text)
-
-    async def _made(self, request: Request, visit: Visit) -> Answer:
-        if not visit.visitor.has(self.role):
-            raise PageError(403, f"this page is for the role {self.role} or higher")
+    async def _made(self, request: Request, visit: Visit, secret: str) -> Answer:
+        if refusal := visit.visitor.lacks(self.role):
+            raise PageError(refusal.code, refusal.text)
         if request.method == b"POST":
-            self._check_form(request, visit)
+            self._check_form(request, visit, secret)
         made = self.posted(visit) if request.method == b"POST" else self.page(visit)
         return await made if isinstance(made, Deferred) else made
 
     @staticmethod
-    def _check_form(request: Request, visit: Visit) -> None:
+    def _check_form(request: Request, visit: Visit, secret: str) -> None:
         """Raise PageError if a posted form may come from a page of another site."""
         came_from = request.getHeader("sec-fetch-site") or "same-origin"
-        if not visit.form_key or visit.form.get("key") != visit.form_key or came_from != "same-origin":
+        if not is_form_key(visit.form.get("key", ""), secret) or came_from != "same-origin":
             raise PageError(403, "this form is not from your session: open the page again")
 
     def _later(self, request: Request, visit: Visit, made: Deferred[Answer]) -> int:
@@ -191,20 +194,39 @@ class PageResource(LeafResource):
 
     def _body(self, request: Request, visit: Visit, answer: Answer) -> bytes | Deferred[bytes]:
         """Set the headers of the response for an answer, and return the body of the response."""
-        if isinstance(answer, RedirectAnswer):
-            request.setResponseCode(303)
-            request.setHeader("location", answer.location)
-            return b""
         if isinstance(answer, FileAnswer):
             request.setHeader("content-type", answer.content_type)
             request.setHeader("content-disposition", f'attachment; filename="{answer.name}"')
             return answer.content
+        for cookie in answer.cookies:
+            _set_cookie(request, cookie)
+        if isinstance(answer, RedirectAnswer):
+            request.setResponseCode(303)
+            request.setHeader("location", answer.location)
+            return b""
         request.setResponseCode(answer.code)
+        if answer.retry_after:
+            site: Any = request.site  # type: ignore[attr-defined]
+            site.refused["rate_limit"] += 1
+            request.setHeader("retry-after", str(answer.retry_after))
         request.setHeader("content-language", visit.language)
         request.setHeader("vary", "Accept-Language, Cookie")
         return self.host.in_thread(
             rendered, answer.template, self.name, visit, answer.values, self.host.links()
         )
+
+
+def _set_cookie(request: Request, cookie: Cookie) -> None:
+    """Set a cookie that scripts cannot read, and that no request from another site has."""
+    request.addCookie(
+        cookie.name.encode(),
+        cookie.value.encode(),
+        path=b"/",
+        max_age=None if cookie.seconds is None else str(cookie.seconds).encode(),
+        secure=is_behind_tls(request),
+        httpOnly=True,
+        sameSite=b"strict",
+    )
 
 
 def _form(request: Request) -> dict[str, str]:

@@ -2,11 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cc_bridge.reports.render.localization import Language
-from cc_bridge.web.access.visitor import Visitor
+from cc_bridge.web.access.visitor import Refusal, Visitor
 
-__all__ = ["Answer", "FileAnswer", "HtmlAnswer", "PageError", "RedirectAnswer", "Refusal", "Visit"]
+__all__ = [
+    "Answer",
+    "Cookie",
+    "FileAnswer",
+    "HtmlAnswer",
+    "PageError",
+    "RedirectAnswer",
+    "Refusal",
+    "Visit",
+]
 
 
 class PageError(Exception):
@@ -19,14 +29,6 @@ class PageError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """The refusal of a request; with the status 401, the visitor can log in."""
-
-    code: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Visit:
     """One request for a page.
 
@@ -34,8 +36,9 @@ class Visit:
     arguments: the values of each argument in the query of the URL
     form: the last value of each field of a posted form; empty for a request without a form
     now: the PBX's clock in UTC seconds since the epoch
-    form_key: the value of the hidden field `key` in each form
+    form_key: the value of the hidden field `key` in each form; each page has another one
     address: path and query of the request, as in the browser's address bar
+    peer: the network address of the visitor
     """
 
     visitor: Visitor
@@ -47,6 +50,7 @@ class Visit:
     now: float
     form_key: str
     address: str
+    peer: str = "?"
 
     def argument(self, name: str, default: str = "") -> str:
         """Return the last value of an argument; `default` if it is missing or empty."""
@@ -58,13 +62,26 @@ class Visit:
             raise PageError(403, "this queue belongs to another lead")
 
 
+class Cookie(NamedTuple):
+    """A cookie for the browser, valid for `seconds`; None means until the browser is closed."""
+
+    name: str
+    value: str
+    seconds: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class HtmlAnswer:
-    """A page: the name of its template, and the values of the template's variables."""
+    """A page: the name of its template, and the values of the template's variables.
+
+    retry_after: the seconds after which the browser may ask again; 0 means that there is no such limit
+    """
 
     template: str
     values: Mapping[str, object] = field(default_factory=dict)
     code: int = 200
+    cookies: tuple[Cookie, ...] = ()
+    retry_after: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +98,7 @@ class RedirectAnswer:
     """The address of the page to show next, below this site."""
 
     location: str
+    cookies: tuple[Cookie, ...] = ()
 
 
 Answer = HtmlAnswer | FileAnswer | RedirectAnswer

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from cc_bridge import config as module
 from cc_bridge.config import Config, WebhookConfig, load, show
+from cc_bridge.config.users import UserConfig
 from cc_bridge.errors import ConfigError
 from cc_bridge.privacy.caller_keys import CallerKeys
 from cc_bridge.surveys.business_hours import BusinessHours
@@ -34,7 +35,9 @@ def written(tmp_path, text):
 
 def test_the_shipped_file_holds_every_key_with_its_default():
     content = tomllib.loads(SHIPPED.read_text())
+    assert content.pop("users") == {}
     defaults = Config().model_dump()
+    assert defaults.pop("users") == {}
     assert defaults.pop("queues") == {}
     assert defaults.pop("webhooks") == []
     assert content.keys() == defaults.keys()
@@ -56,6 +59,61 @@ def test_the_shipped_file_shows_every_key_of_a_webhook_with_its_default():
     for key in fields.keys() - {"name", "url", "secret", "secret_file", "tls_ca_file"}:
         assert shown[key] == defaults[key], key
     assert shown["secret"] == shown["secret_file"] == shown["tls_ca_file"] == ""
+
+
+def test_the_shipped_file_shows_every_key_of_a_user_with_its_default():
+    commented = SHIPPED.read_text().split("# [users.sara]\n")[1].split("\n\n")[0]
+    shown = tomllib.loads("\n".join(re.findall(r"^# ([a-z_]+ = .+)$", commented, re.MULTILINE)))
+    defaults = UserConfig().model_dump()
+    assert shown == defaults | {"password_hash": defaults["password_hash"].get_secret_value()}
+
+
+HASH = "$argon2id$v=19$m=19456,t=2,p=1$+XRRt/Idve2LDZAnEKnBmw$6Bb6VQd7YmTEuDKVTD6BWB0o6wf5Lv//xSoQ+A0ifXE"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[users.Sara]\nrole = "lead"', "users: 'Sara': a name must have 1 to 64 of the characters a-z"),
+        ("[users.\"a b\"]\nrole = 'lead'", "users: 'a b': a name must"),
+        ('[users.sara]\nrole = "boss"', "users.sara.role = 'boss': must be 'viewer', 'lead' or 'admin'"),
+        ('[users.sara]\nroll = "lead"', "users.sara.roll: no such key; did you mean role?"),
+        (
+            '[users.sara]\npassword_hash = "secret-word"',
+            "users.sara.password_hash = '********': must be a hash",
+        ),
+        (f'[users.sara]\npassword_hash = "{HASH.replace("19456", "9999999")}"', "must have m up to 262144"),
+        (f'[users.sara]\npassword_hash = "{HASH.replace("id", "i")}"', "must be a hash"),
+        ('[http]\nuser_header = "X User"', "http.user_header = 'X User': must be the name of a header"),
+        ('[http]\nuser_header_role = "lead"', "http: user_header_role needs user_header"),
+        ("[http]\nmetrics_need_token = true", "http: metrics_need_token needs token or token_file"),
+        ('[http]\ntls_key = "/x"', "http: give both tls_certificate and tls_key, or none of them"),
+    ],
+)
+def test_users_and_access_that_cannot_be_meant_are_told(tmp_path, text, says):
+    with pytest.raises(ConfigError) as error:
+        load(written(tmp_path, text))
+    assert says in str(error.value)
+    assert "secret-word" not in str(error.value)
+
+
+def test_users_are_shown_without_their_hash_and_can_come_from_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("CC_BRIDGE_USERS__ALI__ROLE", "admin")
+    config = load(written(tmp_path, f'[users."sara@example.com"]\nrole = "lead"\npassword_hash = "{HASH}"\n'))
+    assert config.users["sara@example.com"].password_hash.get_secret_value() == HASH
+    assert (config.users["sara@example.com"].role, config.users["ali"].role) == ("lead", "admin")
+    shown = show(config)
+    assert '[users."sara@example.com"]\nrole = "lead"\npassword_hash = "********"\n' in shown
+    assert HASH not in shown
+
+
+def test_the_owner_of_the_defaults_has_all_queues_without_another_owner(tmp_path):
+    text = '[queue_defaults]\nowner = "sara"\n[queues.Billing]\n[queues.sales]\nowner = "ali"\n'
+    config = load(written(tmp_path, text))
+    assert config.queues_of("sara", ["billing", "SALES", "tech"]) == ("billing", "tech")
+    assert (config.queues_of("sara"), config.queues_of("ali"), config.queues_of("")) == (
+        ("Billing",), ("sales",), (),
+    )  # fmt: skip
 
 
 WEBHOOK = '[[webhooks]]\nname = "crm"\nsecret = "whsec_x"\nurl = '

@@ -114,7 +114,7 @@ def lookup(engine):
     )
     until(lambda: True)  # starts the reactor
     context = Context.of(config, reactor)
-    lookup = CustomerLookup(context, None, lambda: T + 60, lambda _how: None)
+    lookup = CustomerLookup(context, None, lambda: T + 60, lambda _how: None, None)
     lookup.startService()
     yield lookup
     lookup.stopService()
@@ -139,7 +139,7 @@ def test_a_history_is_read(lookup):
 def test_a_shared_number_that_is_none_is_told_at_the_start(engine):
     config = Config(storage={"url": str(engine.url)}, customers={"shared_numbers": ["the switchboard"]})
     with pytest.raises(ConfigError, match=r"customers\.shared"):
-        CustomerLookup(Context.of(config, reactor), None, lambda: T, lambda _how: None)
+        CustomerLookup(Context.of(config, reactor), None, lambda: T, lambda _how: None, None)
 
 
 @pytest.fixture

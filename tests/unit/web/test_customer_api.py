@@ -10,11 +10,11 @@ from twisted.logger import formatEvent
 from cc_bridge.customers.number_keys import NumberKeys
 from cc_bridge.customers.timeline import CustomerIdentity, Timeline, TimelineVisit
 from cc_bridge.privacy.caller_keys import CallerKeys
-from cc_bridge.web.auth import BearerAuth, TokenAuth
 from cc_bridge.web.customer_api import CustomersResource
 from cc_bridge.web.server import site
 from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Browsing, Response
+from support.site_access import access
 
 TOKEN = "a-token-of-the-house"
 NUMBER = "09121234567"
@@ -36,12 +36,12 @@ class DaemonSite(Browsing):
         self.history = lambda: succeed(HISTORY)
         self.storing = lambda: succeed(None)
         numbers = NumberKeys(CallerKeys(country="98"), shared=["02123456789"])
-        customers = CustomersResource(
-            numbers, self._read, self._store, BearerAuth("127.0.0.1", token), self.clock
-        )
-        access = TokenAuth("127.0.0.1", token)
+        checks = access(token)
+        customers = CustomersResource(numbers, self._read, self._store, checks.persons, self.clock)
         stream = EventStream(lambda: 1, lambda: None, self.clock, 1)
-        self.site = site(lambda _accept: (b"", ""), dict, dict, access, dict, stream, customers=customers)
+        self.site = site(
+            lambda _accept: (b"", ""), dict, dict, checks.wall, dict, stream, customers=customers
+        )
 
     def _read(self, keys):
         self.read.append(keys)

@@ -1,7 +1,6 @@
 """The list of follow-ups: access, protection from other sites, and two users of the same button."""
 
 import json
-from base64 import urlsafe_b64encode
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,14 +19,13 @@ from cc_bridge.records import CustomerNumber
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.follow_ups import one, opened
 from cc_bridge.storage.schema.tables import row_of
-from cc_bridge.web.agent_links import AgentLinks
-from cc_bridge.web.auth import TokenAuth
+from cc_bridge.web.access.sessions import SESSION_COOKIE
 from cc_bridge.web.follow_up_api import ActionResult, FollowUpList, FollowUpsResource
 from cc_bridge.web.server import site
-from cc_bridge.web.session import FollowUpSession
 from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Browsing, Response
 from support.reactor_loop import result_of, until
+from support.site_access import access
 
 TOKEN = "a-token-of-the-house"
 NUMBER = "09121234567"
@@ -59,16 +57,30 @@ class DaemonSite(Browsing):
         self.read, self.moves = [], []
         self.listed = lambda: succeed(LISTED)
         self.moved = lambda: succeed(ActionResult("", LISTED))
-        session = FollowUpSession(token, lambda: self.now)
+        checks = access(token, now=lambda: self.now)
         pages = FollowUpsResource(
-            session, self._read, self._move, lambda: self.now, lambda: ZoneInfo("Asia/Tehran"), self.clock
+            checks.persons,
+            self._read,
+            self._move,
+            lambda: self.now,
+            lambda: ZoneInfo("Asia/Tehran"),
+            self.clock,
         )
         stream = EventStream(lambda: 1, lambda: None, self.clock, 1)
-        access = TokenAuth("127.0.0.1", token)
-        self.site = site(lambda _accept: (b"", ""), dict, dict, access, dict, stream, **{"follow-ups": pages})
+        self.site = site(
+            lambda _accept: (b"", ""),
+            dict,
+            dict,
+            checks.wall,
+            dict,
+            stream,
+            persons=checks.persons,
+            **{"follow-ups": pages},
+        )
+        self.session = f"{SESSION_COOKIE}={checks.site.sessions.start('')}" if token else ""
 
-    def _read(self, owner, states):
-        self.read.append((owner, set(states)))
+    def _read(self, owner, states, queues):
+        self.read.append((owner, set(states), queues))
         return self.listed()
 
     def _move(self, *move):
@@ -77,12 +89,6 @@ class DaemonSite(Browsing):
 
     def take(self, **options):
         return self.ask(f"{AT}/f1aa/take", "POST", {"by": "Ali"}, **options)
-
-    def log_in(self, token=TOKEN, **headers):
-        return self.ask(f"{AT}/session", "POST", {"token": token}, token="", **(OURS | headers))
-
-    def cookie(self):
-        return self.log_in().headers["set-cookie"].partition(";")[0]
 
 
 @pytest.fixture
@@ -102,7 +108,6 @@ def test_without_a_token_in_the_configuration_it_is_closed_on_this_machine_too()
     daemon_site = DaemonSite(token="")
     assert [daemon_site.ask(token=token).code for token in ("", TOKEN)] == [403, 403]
     assert daemon_site.take(token="").code == 403
-    assert daemon_site.log_in("").code == 401
 
 
 def test_a_program_with_the_token_gets_in(daemon_site):
@@ -117,80 +122,6 @@ def test_the_cookie_of_the_wall_screen_does_not_do(daemon_site):
     assert daemon_site.ask(token="", Cookie=cookie).code == 401
 
 
-def test_a_browser_gets_in_by_the_form(daemon_site):
-    response = daemon_site.log_in()
-    cookie, *rules = response.headers["set-cookie"].split("; ")
-    assert (response.code, response.body) == (204, b"")
-    assert {rule.lower() for rule in rules} >= {"httponly", "samesite=strict", "path=/"}
-    assert "secure" not in {rule.lower() for rule in rules}
-    assert TOKEN not in cookie
-    assert daemon_site.ask(token="", Cookie=cookie).code == 200
-    assert daemon_site.take(token="", Cookie=cookie, **OURS).code == 200
-    assert daemon_site.ask("/api/live", token="", Cookie=cookie).code == 401
-
-
-def test_behind_tls_the_cookie_stays_behind_tls(daemon_site):
-    https = {"X-Forwarded-Proto": "https"}
-    assert "Secure" in daemon_site.log_in(address="127.0.0.1", **https).headers["set-cookie"]
-    assert "Secure" not in daemon_site.log_in(**https).headers["set-cookie"]  # this peer is no proxy
-
-
-def test_one_peer_locks_out_nobody_else(daemon_site):
-    answers = [daemon_site.log_in("wrong-token-of-nobody", address="192.0.2.66") for _ in range(9)]
-    assert [each.code for each in answers] == [401] * 5 + [429] * 4
-    refused = answers[-1]
-    assert refused.phrase == "Too Many Requests"
-    assert refused.headers["retry-after"] == "5"
-    assert refused.body == b"too many requests for the token from 192.0.2.66: try again in 5 s\n"
-    assert daemon_site.log_in().code == 204
-    assert daemon_site.site.refused == {"rate_limit": 4}
-
-
-def test_behind_a_proxy_each_peer_has_a_limit_of_its_own(daemon_site):
-    def log_in(peer, token="wrong-token-of-nobody"):
-        return daemon_site.log_in(token, address="127.0.0.1", **{"X-Forwarded-For": peer}).code
-
-    assert [log_in("203.0.113.5") for _ in range(6)] == [401] * 5 + [429]
-    assert log_in("198.51.100.9", TOKEN) == 204
-    assert log_in("198.51.100.9, 203.0.113.5") == 429  # what the peer itself wrote is not believed
-
-
-def test_a_session_ends_by_itself_by_hand_and_with_the_token(daemon_site):
-    cookie = daemon_site.cookie()
-    assert DaemonSite("another-token-of-theirs").ask(token="", Cookie=cookie).code == 401
-    out = daemon_site.ask(f"{AT}/session", "DELETE", token="", Cookie=cookie, **OURS)
-    assert (out.code, out.headers["set-cookie"].split("; ")[0]) == (204, "cc_bridge_follow_ups=")
-    daemon_site.now = NOW + 12 * 3600 - 1
-    assert daemon_site.ask(token="", Cookie=cookie).code == 200
-    daemon_site.now += 1
-    assert daemon_site.ask(token="", Cookie=cookie).code == 401
-
-
-def test_no_cookie_of_ones_own_making_does(daemon_site):
-    name, _, value = daemon_site.cookie().partition("=")
-    until_when, _, mark = value.partition(".")
-    later = urlsafe_b64encode(b"9999999999").rstrip(b"=").decode()
-    for made in ("", until_when, f"{later}.{mark}", f"{until_when}.", f".{mark}", "9" * 5000,
-                 f"0{until_when}.{mark}", "x.y", f"{until_when}.{'0' * 43}",
-                 AgentLinks(TOKEN, "main").sign("Sara", 9999999999)):  # fmt: skip
-        assert daemon_site.ask(token="", Cookie=f"{name}={made}").code in {400, 401}, made
-    assert daemon_site.read == []
-
-
-@pytest.mark.parametrize("token", ["", "x", TOKEN[:-1], f"{TOKEN} ", "رمز"])
-def test_another_token_does_not_log_in(daemon_site, token):
-    response = daemon_site.log_in(token)
-    assert (response.code, "set-cookie" in response.headers) == (401, False)
-
-
-def test_tokens_cannot_be_tried_fast(daemon_site):
-    codes = [daemon_site.log_in("x").code for _ in range(7)]
-    assert codes == [401] * 5 + [429] * 2
-    assert daemon_site.ask().code == 200
-    daemon_site.clock.advance(5)
-    assert daemon_site.log_in().code == 204
-
-
 # -- a page of another site in a logged-in browser
 
 
@@ -200,11 +131,10 @@ def test_tokens_cannot_be_tried_fast(daemon_site):
     + [OURS | {"Sec-Fetch-Site": comes_from} for comes_from in ("cross-site", "same-site", "none")],
 )
 def test_another_site_changes_nothing(daemon_site, headers):
-    cookie = daemon_site.cookie()
+    cookie = daemon_site.session
     assert daemon_site.take(token="", Cookie=cookie, **headers).code == 403
     assert daemon_site.moves == []
-    assert daemon_site.ask(f"{AT}/session", "POST", {"token": TOKEN}, token="", **headers).code == 403
-    assert daemon_site.ask(f"{AT}/session", "DELETE", token="", **headers).code == 403
+    assert daemon_site.take(token="", Cookie=cookie, **OURS).code == 200
 
 
 def test_nobody_is_allowed_to_ask_from_elsewhere(daemon_site):
@@ -226,22 +156,24 @@ def test_the_list_is_told(daemon_site):
     assert one_told["due_at"] == "2026-11-22T04:39:19+03:30"
     assert one_told["taken_at"] is None
     assert "caller_key" not in one_told
-    assert daemon_site.read == [("", {FollowUpState.OPEN, FollowUpState.TAKEN})]
+    assert told["user"] == {"name": "", "role": "admin"}
+    assert daemon_site.read == [("", {FollowUpState.OPEN, FollowUpState.TAKEN}, None)]
 
 
 def test_the_list_can_be_of_one_owner_and_of_some_states(daemon_site):
     daemon_site.ask(f"{AT}?owner=sara&state=done,dismissed")
     daemon_site.ask(f"{AT}?owner=%3Cb%3E&state=open&state=taken")
     assert daemon_site.read == [
-        ("sara", {FollowUpState.DONE, FollowUpState.DISMISSED}),
-        ("<b>", {FollowUpState.OPEN, FollowUpState.TAKEN}),
+        ("sara", {FollowUpState.DONE, FollowUpState.DISMISSED}, None),
+        ("<b>", {FollowUpState.OPEN, FollowUpState.TAKEN}, None),
     ]
     assert daemon_site.ask(f"{AT}?state=lost").code == 400
 
 
 def test_the_page_itself_holds_nothing(daemon_site):
+    assert daemon_site.ask("/follow-ups", token="").code == 401
     for path in ("/follow-ups", "/follow-ups/follow-ups.js", "/follow-ups/people.css"):
-        response = daemon_site.ask(path, token="")
+        response = daemon_site.ask(path, token="", Cookie=daemon_site.session)
         assert response.code == 200
         assert "default-src 'none'" in response.headers["content-security-policy"]
     assert daemon_site.ask("/follow-ups/", token="").headers["location"] == "../follow-ups"
@@ -254,7 +186,7 @@ def test_the_page_itself_holds_nothing(daemon_site):
 def test_a_move_is_passed_on(daemon_site, move):
     response = daemon_site.ask(f"{AT}/f1aa/{move.value}", "POST", {"by": "Ali", "text": "called\nback"})
     assert (response.code, json.loads(response.body)["id"]) == (200, "f1aa")
-    assert daemon_site.moves == [("f1aa", move, "Ali", "called\nback")]
+    assert daemon_site.moves == [("f1aa", move, "Ali", "called\nback", None)]
 
 
 def test_who_comes_second_is_told_who_was_first(daemon_site):
@@ -277,7 +209,7 @@ def test_what_is_not_there_or_not_meant(daemon_site):
 @pytest.mark.parametrize(
     ("path", "method", "code"),
     [(f"{AT}/f1aa", "GET", 404), (f"{AT}/f1aa/take", "GET", 405), (f"{AT}/f1aa/open", "POST", 404),
-     (f"{AT}/f1aa/take/more", "POST", 404), (f"{AT}/session", "GET", 405), (f"{AT}//take", "POST", 400),
+     (f"{AT}/f1aa/take/more", "POST", 404), (f"{AT}/session", "POST", 404), (f"{AT}//take", "POST", 400),
      (AT, "POST", 405)],
 )  # fmt: skip
 def test_there_is_nothing_else(daemon_site, path, method, code):
@@ -302,14 +234,12 @@ def test_a_body_has_a_bound(daemon_site):
 def test_the_log_holds_no_number_and_no_name(daemon_site, logged):
     daemon_site.ask()
     daemon_site.take()
-    daemon_site.log_in()
     daemon_site.listed = lambda: fail(ValueError(NUMBER))
     daemon_site.ask()
     told = [line for line in map(formatEvent, logged) if line.startswith("follow-up")]
     assert told == [
         "follow-ups: GET request from 192.0.2.7 answered with status 200 in 0 ms",
         "follow-up: POST request from 192.0.2.7 answered with status 200 in 0 ms",
-        "follow-ups session: POST request from 192.0.2.7 answered with status 204 in 0 ms",
         "follow-ups: the request failed: ValueError; it is answered with status 503",
         "follow-ups: GET request from 192.0.2.7 answered with status 503 in 0 ms",
     ]
@@ -346,7 +276,7 @@ def api(tmp_path):
     config = Config(http={"token": TOKEN}, storage={"url": url})
     until(lambda: True)  # starts the reactor
     context = Context.of(config, reactor)
-    api = FollowUpApi(context, lambda: NOW)
+    api = FollowUpApi(context, lambda: NOW, None)
     api.startService()
     api.engine = engine
     yield api

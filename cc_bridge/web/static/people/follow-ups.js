@@ -6,9 +6,7 @@
 
 const WORDS = {
   en: {
-    page: "Follow-ups", by: "Your name", owner: "Owner", state: "Show", leave: "Log out",
-    token: "Token of the daemon (http.token)", enter: "Log in",
-    wrong_token: "Wrong token.", later: "Too many attempts. Try again in a few seconds.",
+    page: "Follow-ups", by: "Your name", signed: "Signed in:", owner: "Owner", state: "Show", leave: "Log out",
     states: { "open,taken": "not closed", open: "open", taken: "taken", "done,dismissed": "closed" },
     reasons: {
       low_rating: "Low rating", not_solved: "Not solved", comment: "Spoken comment",
@@ -30,9 +28,7 @@ const WORDS = {
     busy: "The daemon is busy. The page retries automatically.", lost: "No connection to cc_bridge.",
   },
   fa: {
-    page: "پیگیری‌ها", by: "نام شما", owner: "مسئول", state: "نمایش", leave: "خروج",
-    token: "رمز ورود (از مدیر سامانه بگیرید)", enter: "ورود",
-    wrong_token: "این رمز درست نیست.", later: "تعداد تلاش‌ها بیش از حد مجاز است؛ چند ثانیه صبر کنید.",
+    page: "پیگیری‌ها", by: "نام شما", signed: "کاربر:", owner: "مسئول", state: "نمایش", leave: "خروج",
     states: { "open,taken": "بسته‌نشده", open: "در انتظار انجام", taken: "در دست پیگیری", "done,dismissed": "بسته‌شده" },
     reasons: {
       low_rating: "امتیاز پایین", not_solved: "مشکل حل نشده", comment: "نظر صوتی",
@@ -69,12 +65,10 @@ function alarm(text) {
   write($("alarm"), text);
 }
 
-function outside() {
+function outside() { // the session has ended: log in, and come back to the same list
   asking += 1;
-  $("enter").hidden = false;
-  $("choice").hidden = true;
   $("list").replaceChildren();
-  write($("count"), "");
+  location.assign(`login?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 // -- one follow-up
@@ -199,7 +193,7 @@ async function send(method, path, said) {
 
 async function press(entry, move, text) {
   const by = $("by").value.trim();
-  if (!by) {
+  if (!by && $("signed").hidden) {
     complain(entry, words.name_first);
     $("by").focus();
     return;
@@ -267,29 +261,15 @@ async function ask() {
     } else if (answer.ok) {
       const found = await answer.json();
       if (mine !== asking) return;
-      $("enter").hidden = true;
       $("choice").hidden = false;
+      $("signed").hidden = !found.user.name;
+      $("typed").hidden = Boolean(found.user.name);
+      write($("user"), found.user.name);
       alarm("");
       draw(found);
     } else alarm(answer.status === 403 ? (await answer.text()).trim() : words.busy);
   } catch {
     if (mine === asking) alarm(words.lost);
-  }
-}
-
-async function enter(event) {
-  event.preventDefault();
-  const token = $("token").value.trim();
-  $("token").value = "";
-  try {
-    const answer = await send("POST", "session", { token });
-    if (answer.ok) {
-      alarm("");
-      await ask();
-    } else if (answer.status === 401) alarm(words.wrong_token);
-    else alarm(answer.status === 429 ? words.later : (await answer.text()).trim());
-  } catch {
-    alarm(words.lost);
   }
 }
 
@@ -301,10 +281,5 @@ $("owner").value = new URLSearchParams(location.search).get("owner") ?? "";
 $("by").addEventListener("change", () => localStorage.setItem("cc_bridge_by", $("by").value.trim()));
 for (const id of ["owner", "state"]) $(id).addEventListener("change", ask);
 $("choice").addEventListener("submit", (event) => event.preventDefault());
-$("enter").addEventListener("submit", enter);
-$("leave").addEventListener("click", async () => {
-  await send("DELETE", "session").catch(() => undefined);
-  outside();
-});
 ask();
-setInterval(() => document.visibilityState === "visible" && $("enter").hidden && ask(), RENEW_MS);
+setInterval(() => document.visibilityState === "visible" && ask(), RENEW_MS);

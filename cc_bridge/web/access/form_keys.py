@@ -1,0 +1,32 @@
+"""The key of a form: each page shows another text for the same secret.
+
+Pages are compressed. If a page always had the same secret beside a text from its URL, the length of the
+compressed page would tell how much of the secret the text guesses (BREACH). So the page has a random text and
+the secret's keyed hash of it.
+"""
+
+import hmac
+import secrets
+
+__all__ = ["form_key", "is_form_key"]
+
+_NONCE_BYTES = 8
+
+
+def form_key(secret: str) -> str:
+    """Return a key for one page; empty for an empty secret."""
+    if not secret:
+        return ""
+    nonce = secrets.token_hex(_NONCE_BYTES)
+    return f"{nonce}.{_digest(secret, nonce)}"
+
+
+def is_form_key(key: str, secret: str) -> bool:
+    """Return whether a key was made with this secret, or is the secret; False for an empty secret."""
+    nonce, _, shown = key.partition(".")
+    true = _digest(secret, nonce) if shown else secret
+    return bool(secret) and hmac.compare_digest((shown or key).encode(), true.encode())
+
+
+def _digest(secret: str, nonce: str) -> str:
+    return hmac.digest(secret.encode(), nonce.encode(), "sha256").hex()

@@ -1,0 +1,68 @@
+"""The rules of access in force: the token, the users, and the header in which a proxy names the user."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from cc_bridge.web.access.visitor import Role
+
+__all__ = ["AccessRules", "User", "user_name"]
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.@+-]{0,63}")
+
+
+def user_name(text: str) -> str:
+    """Return a name as it stands in the configuration: in lower case, without spaces around it.
+
+    The result is empty for a text that can be no user's name.
+    """
+    name = text[:200].strip().lower()
+    return name if _NAME.fullmatch(name) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user of the configuration; with an empty password hash, only a proxy can name the user."""
+
+    role: Role
+    password_hash: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRules:
+    """The rules of access.
+
+    host: the address on which the daemon listens
+    token: the token of programs and wall screens; empty means none
+    users: the users by name
+    queues_of: returns the queues whose owner has this name
+    user_header: the header in which a trusted proxy names the user; empty means none
+    user_header_role: the role of a user whom only the proxy knows; None refuses such a user
+    """
+
+    host: str = "127.0.0.1"
+    token: str = field(default="", repr=False)
+    users: Mapping[str, User] = field(default_factory=dict)
+    queues_of: Callable[[str], tuple[str, ...]] = lambda _name: ()
+    user_header: str = ""
+    user_header_role: Role | None = None
+
+    @property
+    def passwords(self) -> list[str]:
+        """The hashes of all passwords."""
+        return [user.password_hash for user in self.users.values() if user.password_hash]
+
+    @property
+    def token_log_in(self) -> bool:
+        """Whether a person can log in with the token: only while no users are configured."""
+        return bool(self.token) and not self.users and not self.user_header
+
+    @property
+    def can_log_in(self) -> bool:
+        """Whether persons can log in on /login."""
+        return bool(self.passwords) or self.token_log_in
+
+    @property
+    def open_on_loopback(self) -> bool:
+        """Whether the figures are shown on this machine without a log-in: if nothing is configured."""
+        return not (self.token or self.users or self.user_header)
