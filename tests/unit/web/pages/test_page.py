@@ -176,6 +176,7 @@ def test_a_database_that_does_not_answer_gets_503():
     assert transport.take() == b""
     browser.clock.advance(21)
     assert transport.take().startswith(b"HTTP/1.1 503 ")
+    transport.end()
 
 
 def test_a_value_is_escaped_and_a_persian_number_isolated():
