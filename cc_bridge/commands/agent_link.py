@@ -10,6 +10,7 @@ from cc_bridge.safe_text.printable import printable
 
 if TYPE_CHECKING:
     from cc_bridge.config import Config
+    from cc_bridge.config.http import HttpConfig
 
 __all__ = ["agent"]
 
@@ -64,7 +65,7 @@ def link(name: str, days: int, url: str, path: Path | None) -> None:
         raise click.BadParameter("must be an agent's name", param_hint="NAME")
     now = int(time())
     until = now + days * _DAY
-    base = (url or _address(config.http.host, config.http.port)).rstrip("/")
+    base = (url or _address(config.http)).rstrip("/")
     say(f"{base}/agent#{AgentLinks(token, config.pbx.name).sign(name, until)}")
     if warning := _unknown_agent(config, name, now):
         say(f"warning: {warning}", err=True)
@@ -112,12 +113,13 @@ def _suggestion(name: str, others: list[str]) -> str:
     return f"; did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 
-def _address(host: str, port: int) -> str:
-    """Return the base URL of the daemon, from the host and the port on which its HTTP server listens.
+def _address(http: "HttpConfig") -> str:
+    """Return the base URL of the daemon, from the address on which its HTTP server listens.
 
     If the server listens on all addresses, the URL contains the name of this machine.
     """
     from socket import gethostname
 
+    host = http.host
     name = gethostname() if host in _EVERY_ADDRESS else f"[{host}]" if ":" in host else host
-    return f"http://{name}:{port}"
+    return f"http{'s' if http.has_tls else ''}://{name}:{http.port}"

@@ -91,19 +91,15 @@ def health(path: Path | None) -> None:
     \b
     Example:  cc-bridge health || systemctl restart cc-bridge
     """
-    from http.client import HTTPConnection, HTTPException
+    from http.client import HTTPException
+
+    from cc_bridge.web.own_client import read_page
 
     http = load_config(path).http
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(http.host, http.host)  # noqa: S104  # nothing is bound
-    connection = HTTPConnection(host, http.port, timeout=_HEALTH_SECONDS)
     try:
-        connection.request("GET", "/healthz")
-        answer = connection.getresponse()
-        text = answer.read().decode("utf-8", "replace").strip()
+        status, text = read_page(http.host, http.port, "/healthz", tls=http.has_tls, seconds=_HEALTH_SECONDS)
     except (OSError, HTTPException) as error:
-        raise click.ClickException(f"no answer from {host}:{http.port}: {error}") from error
-    finally:
-        connection.close()
-    if answer.status != HTTPStatus.OK:
-        raise click.ClickException(text)
-    say_lines(text)
+        raise click.ClickException(f"no answer from {http.host}:{http.port}: {error}") from error
+    if status != HTTPStatus.OK:
+        raise click.ClickException(text.strip())
+    say_lines(text.strip())

@@ -1,12 +1,15 @@
 """Section [http]: the address, limits, access and TLS certificate of the HTTP server."""
 
 from ipaddress import ip_network
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from cc_bridge.config.fields import OptionalPath, Section, only_one, url_safe_secret
 from cc_bridge.surveys.text_patterns import text_like
+
+if TYPE_CHECKING:
+    from twisted.internet.ssl import CertificateOptions
 
 __all__ = ["HttpConfig"]
 
@@ -54,6 +57,22 @@ class HttpConfig(Section):
         if self.user_header_role and not self.user_header:
             raise ValueError("user_header_role needs user_header")
         return self
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether the HTTP server speaks TLS."""
+        return self.tls_certificate is not None
+
+    def certificate(self) -> "CertificateOptions | None":
+        """Return the options of TLS connections; None without TLS.
+
+        Raises ConfigError if the certificate or its key cannot be used.
+        """
+        if self.tls_certificate is None or self.tls_key is None:
+            return None
+        from cc_bridge.config.server_certificate import server_certificate  # noqa: PLC0415 - OpenSSL is slow
+
+        return server_certificate(self.tls_certificate, self.tls_key)
 
     def access_token(self) -> str:
         """Return the access token; empty if none is set.

@@ -31,12 +31,14 @@ def check_startup(config: Config) -> None:
 def secret_faults(config: Config) -> list[str]:
     """Return one line for each secret that the configuration uses and that is missing or cannot be read.
 
-    A package that digests need and that is missing is a fault too.
+    The certificate of the HTTP server counts as a secret, because its key is one. A package that digests need
+    and that is missing is a fault too.
     """
     reads: list[Callable[[], object]] = [
         lambda: _required(config.ami.password(), "ami"),
         config.callers.caller_keys,
         config.http.access_token,
+        config.http.certificate,
         config.agi.request_secret,
         lambda: check_digest(config),
         *(webhook.keys for webhook in config.webhooks),

@@ -8,7 +8,7 @@ port either, because this could prevent a starting daemon from listening.
 import json
 from collections.abc import Iterator
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -17,6 +17,7 @@ from cc_bridge.daemon.process.port_holder import FREEPBX_PORT, is_listening, por
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.setup.pbx_kind import PbxKind, pbx_kind
 from cc_bridge.web.auth import is_loopback
+from cc_bridge.web.own_client import read_page
 
 __all__ = ["check", "runs"]
 
@@ -30,7 +31,6 @@ _FREEPBX_SCRIPTS = (
     "user_login_out.agi",
     "parkfetch.agi",
 )
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound
 
 
 def check(config: Config) -> Iterator[CheckResult]:
@@ -54,7 +54,8 @@ def check(config: Config) -> Iterator[CheckResult]:
         running = True
         yield from _ready(status, page)
         yield _metrics(http)
-    yield _exposed(http, with_token=bool(http.token.get_secret_value() or http.token_file))
+    with_users = bool(config.users or http.user_header)
+    yield _exposed(http, protected=with_users or bool(http.token.get_secret_value() or http.token_file))
     yield _survey_port(config.agi.port, running=running)
 
 
@@ -113,24 +114,23 @@ def _metrics(http: HttpConfig) -> CheckResult:
     return ok(name, f"{ours} metrics can be read by Prometheus")
 
 
-def _exposed(http: HttpConfig, *, with_token: bool) -> CheckResult:
+def _exposed(http: HttpConfig, *, protected: bool) -> CheckResult:
     """Return the result of the check of who can reach the daemon's HTTP pages.
 
-    `with_token` is True if an access token is configured. The result is a warning if other machines can reach
-    the HTTP server and no token is configured.
+    `protected` is True if an access token or users are configured. The result is a warning if other machines
+    can reach the HTTP server and neither is configured.
     """
     name = "http.access"
     if is_loopback(http.host):
         return ok(name, f"reachable from this machine only ({http.host})")
-    if not with_token:
+    if not protected:
         return warn(
             name,
             f"{http.host} is reachable from other machines, but there is no token: the wallboard is blocked",
             "openssl rand -hex 32 > /etc/cc-bridge/http-token, set http.token_file; or http.host = 127.0.0.1",
         )
-    return ok(
-        name, f"{http.host}, protected by a token; /metrics needs none: allow only Prometheus in the firewall"
-    )
+    open_page = "" if http.metrics_need_token else "; /metrics is open: allow only Prometheus in the firewall"
+    return ok(name, f"{http.host}, protected by a token or users{open_page}")
 
 
 def _survey_port(port: int, *, running: bool) -> CheckResult:
@@ -168,10 +168,5 @@ def _survey_port(port: int, *, running: bool) -> CheckResult:
 
 def _get(http: HttpConfig, path: str) -> tuple[int, str]:
     """Return status and body of a GET request to the daemon. Raises OSError or HTTPException."""
-    connection = HTTPConnection(_ANYWHERE.get(http.host, http.host), http.port, timeout=_SECONDS)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode("utf-8", "replace")
-    finally:
-        connection.close()
+    token = http.access_token() if http.metrics_need_token else ""
+    return read_page(http.host, http.port, path, tls=http.has_tls, token=token, seconds=_SECONDS)

@@ -71,6 +71,10 @@ class PageSite(Site):
         self._connections[connection] = peer
         return connection
 
+    def acceptableProtocols(self) -> list[bytes]:  # noqa: N802
+        """Return the protocols that TLS may negotiate: not HTTP/2, which `HttpConnection` does not speak."""
+        return [b"http/1.1"]
+
     def moved(self, connection: HttpConnection) -> None:
         """Note that a request on this connection was answered.
 

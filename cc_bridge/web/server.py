@@ -41,8 +41,10 @@ class _MetricsResource(LeafResource):
     returns the time in seconds of a clock that is never set back.
     """
 
-    def __init__(self, scrape: Scrape, seconds: Callable[[], float]) -> None:
-        super().__init__()
+    def __init__(
+        self, scrape: Scrape, seconds: Callable[[], float], access: AccessCheck | None = None
+    ) -> None:
+        super().__init__(access)
         self._scrape = scrape
         self._seconds = seconds
         self._kept: dict[str, tuple[float, bytes]] = {}  # by format: until when a page is kept, and the page
@@ -98,6 +100,7 @@ def site(
     home: LeafResource | None = None,
     pages: Mapping[str, Resource] | None = None,
     persons: AccessCheck | None = None,
+    scraper: AccessCheck | None = None,
     **api: Resource,
 ) -> PageSite:
     """Return the HTTP site of the daemon.
@@ -108,13 +111,13 @@ def site(
     sends it at each change. `reactor` is the clock of all time limits. `limits` are the limits of connections
     and requests. `proxies` are the proxies whose X-Forwarded headers are believed. `home` is the page at /.
     `pages` are the pages for persons, by the first part of their path. `persons` protects the page
-    /follow-ups. `api` are further resources below /api.
+    /follow-ups, and `scraper` the page /metrics. `api` are further resources below /api.
     """
     live = TreeResource(WallboardResource(board, access), events=WallboardEventsResource(stream, access))
     return PageSite(
         TreeResource(
             home,
-            metrics=_MetricsResource(scrape, reactor.seconds if reactor else lambda: 0.0),
+            metrics=_MetricsResource(scrape, reactor.seconds if reactor else lambda: 0.0, scraper),
             healthz=_HealthResource(alive),
             readyz=_HealthResource(ready),
             wallboard=wallboard(access),

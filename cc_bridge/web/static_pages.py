@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from twisted.web.http import Request
 
+from cc_bridge.web.compression import accepts_gzip, compressed
 from cc_bridge.web.resources import AccessCheck, LeafResource, TreeResource, fault
 
 if TYPE_CHECKING:
@@ -61,11 +62,18 @@ class _FileResource(LeafResource):
         self.content_type = _TYPES[path.suffix]
         self._cached = _CACHED.get(path.suffix)
         self._content = path.read_bytes()
+        self._short = compressed(self._content) if path.suffix != ".woff2" else None
 
     def answer(self, request: Request) -> bytes:
         if self._cached:
             request.setHeader("cache-control", self._cached)
-        return self._content
+        if self._short is None:
+            return self._content
+        request.setHeader("vary", "Accept-Encoding")
+        if not accepts_gzip(request.getHeader("accept-encoding") or ""):
+            return self._content
+        request.setHeader("content-encoding", "gzip")
+        return self._short
 
 
 class _SlashRedirect(LeafResource):

@@ -3,6 +3,7 @@
 The section `[http]` of the configuration has the server's address and limits.
 """
 
+from twisted.logger import Logger
 from twisted.web.resource import Resource
 
 from cc_bridge.config import Config
@@ -13,11 +14,16 @@ from cc_bridge.daemon.services.health import Health
 from cc_bridge.daemon.services.listening_service import ListeningService
 from cc_bridge.daemon.services.pages import Pages
 from cc_bridge.daemon.services.wallboard_publisher import WallboardPublisher
+from cc_bridge.errors import ConfigError
+from cc_bridge.web.auth import BearerAuth
 from cc_bridge.web.connection import HttpLimits
 from cc_bridge.web.proxies import TrustedProxies
 from cc_bridge.web.server import Scrape, site
+from cc_bridge.web.tls_site import TlsSite
 
 __all__ = ["Http"]
+
+_log = Logger()
 
 
 class Http(ListeningService):
@@ -49,12 +55,21 @@ class Http(ListeningService):
             pages.home,
             pages.resources,
             access.persons,
+            BearerAuth(http.host, http.access_token()) if http.metrics_need_token else None,
             **api,
         )
-        super().__init__(context, http.host, http.port, self.site)
+        certificate = http.certificate()
+        self._tls = TlsSite(certificate, self.site, context.reactor) if certificate else None
+        super().__init__(context, http.host, http.port, self._tls or self.site)
 
     def reconfigure(self, config: Config) -> None:
+        """Apply a new configuration, and read the files of the certificate again."""
         super().reconfigure(config)
+        if self._tls:
+            try:
+                self._tls.options = config.http.certificate() or self._tls.options
+            except ConfigError as error:
+                _log.error("{fault}; the certificate that was read before stays in force", fault=str(error))
         self.site.limits = _limits(config)
         self.site.proxies = TrustedProxies(config.http.trusted_proxies)
 

@@ -17,6 +17,7 @@ from twisted.web.http import Request
 
 from cc_bridge.web.access.form_keys import form_key, is_form_key
 from cc_bridge.web.access.visitor import Role, Visitor
+from cc_bridge.web.compression import accepts_gzip, compressed
 from cc_bridge.web.pages.preferences import preferences
 from cc_bridge.web.pages.rendered import rendered
 from cc_bridge.web.pages.visit import (
@@ -197,7 +198,9 @@ class PageResource(LeafResource):
         if isinstance(answer, FileAnswer):
             request.setHeader("content-type", answer.content_type)
             request.setHeader("content-disposition", f'attachment; filename="{answer.name}"')
-            return answer.content
+            if not answer.content_type.startswith("text/"):
+                return answer.content
+            return self._packed(request, lambda: answer.content)
         for cookie in answer.cookies:
             _set_cookie(request, cookie)
         if isinstance(answer, RedirectAnswer):
@@ -210,10 +213,28 @@ class PageResource(LeafResource):
             site.refused["rate_limit"] += 1
             request.setHeader("retry-after", str(answer.retry_after))
         request.setHeader("content-language", visit.language)
-        request.setHeader("vary", "Accept-Language, Cookie")
-        return self.host.in_thread(
-            rendered, answer.template, self.name, visit, answer.values, self.host.links()
+        links = self.host.links()
+        return self._packed(
+            request, lambda: rendered(answer.template, self.name, visit, answer.values, links)
         )
+
+    def _packed(self, request: Request, make: Callable[[], bytes]) -> Deferred[bytes]:
+        """Make the body of a response in a thread, and compress it there if the browser accepts that."""
+        request.setHeader("vary", "Accept-Encoding, Accept-Language, Cookie")
+        accepted = accepts_gzip(request.getHeader("accept-encoding") or "")
+
+        def packed() -> tuple[bytes, bool]:
+            body = make()
+            shorter = compressed(body) if accepted else None
+            return shorter or body, shorter is not None
+
+        def sent(made: tuple[bytes, bool]) -> bytes:
+            body, is_short = made
+            if is_short:
+                request.setHeader("content-encoding", "gzip")
+            return body
+
+        return self.host.in_thread(packed).addCallback(sent)
 
 
 def _set_cookie(request: Request, cookie: Cookie) -> None:

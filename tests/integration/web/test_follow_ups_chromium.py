@@ -10,21 +10,23 @@ from twisted.internet.defer import maybeDeferred
 
 from cc_bridge.config import Config
 from cc_bridge.daemon.service import Context
+from cc_bridge.daemon.services.access import Access
 from cc_bridge.daemon.services.agent_api import AgentApi
 from cc_bridge.daemon.services.follow_up_api import FollowUpApi
+from cc_bridge.daemon.services.pages import Pages
 from cc_bridge.follow_ups.follow_up import Action, FollowUp, FollowUpState
 from cc_bridge.records import Answer, CustomerNumber
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.follow_ups import moved, one, opened
 from cc_bridge.storage.schema.tables import row_of
 from cc_bridge.web.agent_links import AgentLinks
-from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.server import site
 from cc_bridge.web.wallboard_stream import EventStream
 from integration.web.test_wallboard_chromium import FAINT
 from support.chromium import browser
 from support.isolates import NOT_ISOLATED
 from support.reactor_loop import result_of, until
+from support.site_access import PASSWORD, quick_hash
 from support.year_of_calls import LAST, fill, midnight, records
 
 __all__ = ["browser"]
@@ -37,10 +39,11 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 ALARM = "!document.getElementById('alarm').hidden"
 SHOWN = "!document.getElementById('figures').hidden"
 LISTED = "document.querySelectorAll('#list li').length"
+LOG_IN = "document.getElementById('password') !== null"
 
 # Finds boxes that leave the screen to a side.
 WIDE = """
-[...document.querySelectorAll("body *")].filter((element) => {
+[...document.querySelectorAll("body *:not(.skip)")].filter((element) => {
   const box = element.getBoundingClientRect();
   return box.width && (box.left < -1 || box.right > innerWidth + 1);
 }).map((element) => [element.className || element.tagName, element.textContent.slice(0, 40)])
@@ -50,24 +53,29 @@ WIDE = """
 class Desk:
     """A site with the agent's page and the follow-up list, and its database."""
 
-    def __init__(self, url):
+    def __init__(self, url, **options):
         until(lambda: True)  # starts the reactor
         config = Config(
             pbx={"name": "main"},
             http={"token": TOKEN},
             storage={"url": url},
             general={"time_zone": "Europe/Berlin"},
+            **options,
         )
         self.now = NOW
         self._context = Context.of(config, reactor)
-        self._apis = AgentApi(self._context, self._now), FollowUpApi(self._context, self._now)
+        access = Access(self._context, self._now, lambda _config: ())
+        agent = AgentApi(self._context, self._now)
+        follow_ups = FollowUpApi(self._context, self._now, access.persons)
+        own = Pages(self._context, self._now, access)
+        self._apis = agent, follow_ups, own
         for api in self._apis:
             api.startService()
-        agent, follow_ups = self._apis
         stream = EventStream(lambda: 1, lambda: None, reactor, 1)
         pages = site(
-            lambda _: (b"", "text/plain"), dict, dict, TokenAuth("127.0.0.1", TOKEN), dict, stream,
-            agent=agent.resource, **{"follow-ups": follow_ups.resource},
+            lambda _: (b"", "text/plain"), dict, dict, access.wall, dict, stream, home=own.home,
+            pages=own.resources, persons=access.persons, agent=agent.resource,
+            **{"follow-ups": follow_ups.resource},
         )  # fmt: skip
         self._port = reactor.listenTCP(0, pages, interface="127.0.0.1")
         self.url = f"http://127.0.0.1:{self._port.getHost().port}"
@@ -252,15 +260,20 @@ def move(engine, name, *arguments):
         moved(connection, name, *arguments, NOW)
 
 
+def log_in(page, password=TOKEN, name=""):
+    page.wait(LOG_IN)
+    page.value(f"document.getElementById('password').value = {password!r}")
+    if name:
+        page.value(f"document.getElementById('name').value = {name!r}")
+    page.value("document.querySelector('.log-in button').click()")
+
+
 def entered(browser, desk, *, by="Ali", **options):
-    """Return a page of a user who has logged in and entered the name `by`."""
+    """Return a page of a user who has logged in with the token and entered the name `by`."""
     page = browser.page(**options)
     page.open(f"{desk.url}/follow-ups")
-    page.wait("!document.getElementById('enter').hidden")
-    page.value(f"document.getElementById('token').value = {TOKEN!r}")
-    page.value("document.querySelector('#enter button').click()")
-    page.wait(LISTED)
-    page.errors.clear()  # the refusal of the first request
+    log_in(page)
+    page.wait(f"document.getElementById('list') !== null && {LISTED}")
     if by:
         page.value(f"document.getElementById('by').value = {by!r}")
         page.value("document.getElementById('by').dispatchEvent(new Event('change'))")
@@ -388,28 +401,64 @@ def test_what_is_written_stays_when_the_list_is_renewed(browser, desk, listed):
 def test_another_token_opens_nothing_and_leaving_closes(browser, desk):
     page = browser.page()
     page.open(f"{desk.url}/follow-ups?owner=sara")
-    page.wait("!document.getElementById('enter').hidden")
-    page.value("document.getElementById('token').value = 'not-the-token-at-all'")
-    page.value("document.querySelector('#enter button').click()")
-    page.wait(ALARM)
-    assert page.text("#alarm") == "Wrong token."
-    assert page.value(LISTED) == 0
-    page.value(f"document.getElementById('token').value = {TOKEN!r}")
-    page.value("document.querySelector('#enter button').click()")
-    page.wait(f"{LISTED} === 3 && document.getElementById('alarm').hidden")  # Sara's follow-ups
+    log_in(page, "not-the-token-at-all")
+    page.wait("document.querySelector('.problem') !== null")
+    assert page.text(".problem") == "This name or password is wrong."
+    log_in(page)
+    page.wait(f"document.getElementById('list') !== null && {LISTED} === 3")  # Sara's follow-ups
     assert page.value("document.cookie") == ""
     page.value("document.getElementById('leave').click()")
-    page.wait(f"{LISTED} === 0 && !document.getElementById('enter').hidden")
+    page.wait("location.pathname === '/logout' && document.querySelector('main button') !== null")
+    page.value("document.querySelector('main button').click()")
+    page.wait(f"location.pathname === '/login' && {LOG_IN}")
     page.open(f"{desk.url}/follow-ups")
-    page.wait("!document.getElementById('enter').hidden")
-    assert page.value(LISTED) == 0
+    page.wait(LOG_IN)
     page.close()
 
 
-def test_a_session_that_ends_asks_for_the_token_again(browser, desk, listed):
+def test_a_session_that_ends_leads_to_the_log_in_and_back(browser, desk, listed):
     page = entered(browser, desk)
     desk.now = NOW + 13 * 3600
     press(page, "follow0", "take")
-    page.wait(f"!document.getElementById('enter').hidden && {LISTED} === 0")
+    page.wait(f"location.pathname === '/login' && {LOG_IN}")
     assert stored(listed, "follow0").state is FollowUpState.OPEN
+    log_in(page)
+    page.wait(f"location.pathname === '/follow-ups' && {LISTED} === 6")
     page.close()
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_a_lead_acts_by_the_name_of_the_log_in_on_the_own_queues(
+    browser, weeks, listed, tmp_path, language, width
+):
+    sara = {"role": "lead", "password_hash": quick_hash()}
+    desk = Desk(str(weeks.url), users={"sara": sara}, queues={"sales": {"owner": "sara"}})
+    try:
+        page = browser.page(width=width, height=900, languages=language)
+        page.open(f"{desk.url}/follow-ups")
+        page.wait(LOG_IN)
+        page.picture(tmp_path / "login.png")
+        assert page.value(NOT_ISOLATED) == []
+        assert page.value(WIDE) == []
+        log_in(page, PASSWORD, "Sara")
+        page.wait(f"document.getElementById('list') !== null && {LISTED} === 3")  # of the queue sales
+        assert page.text("#user") == "sara"
+        assert page.value("document.getElementById('typed').hidden")
+        page.picture(tmp_path / "follow-ups.png")
+        assert page.value(WIDE) == []
+        press(page, "follow0", "take")
+        page.wait("document.querySelector('[data-id=follow0]').dataset.state === 'taken'")
+        assert stored(listed, "follow0").taken_by == "sara"
+        page.open(f"{desk.url}/")
+        page.wait("document.querySelector('.user') !== null")
+        page.picture(tmp_path / "home.png")
+        assert page.value(WIDE) == []
+        assert page.value(NOT_ISOLATED) == []
+        page.wait(f"{FAINT}.length === 0")
+        page.value("document.querySelector('.log-out button').click()")
+        page.wait(f"location.pathname === '/login' && {LOG_IN}")
+        quiet(page, desk)
+        page.close()
+    finally:
+        desk.close()
