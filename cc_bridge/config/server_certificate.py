@@ -20,7 +20,7 @@ def server_certificate(certificate: Path, key: Path) -> CertificateOptions:
 
     The file `certificate` has the server's certificate first, and then those that lead from it to a root.
     Raises ConfigError, in one line that names the option, for a file that cannot be read or has no
-    certificate or key, for a key with a passphrase, and for a key that does not belong to the certificate.
+    certificate or key. A key with a passphrase, or of another certificate, raises ConfigError too.
     """
     private: Any
     options: Any = CertificateOptions  # Twisted's types are the older ones of pyOpenSSL

@@ -21,6 +21,7 @@ from cc_bridge.calls.tracker import Tracker
 from cc_bridge.cli import main
 from cc_bridge.config import ENV_PREFIX, Config
 from cc_bridge.config.queues import QueueConfig
+from cc_bridge.config.users import UserConfig
 from cc_bridge.config.webhooks import WebhookConfig
 from cc_bridge.metrics.families import FAMILIES
 from cc_bridge.metrics.record_metrics import RecordMetrics
@@ -213,6 +214,8 @@ def unknown_in_toml(block):
             tables, model = values.values(), QueueConfig
         elif section == "webhooks":
             tables, model = values, WebhookConfig
+        elif section == "users":
+            tables, model = values.values(), UserConfig
         elif section in SECTIONS:
             tables, model = [values], type(Config.model_fields[section].default)
         else:

@@ -1,4 +1,4 @@
-"""Who may see what on the pages: the users and the token of the configuration in force."""
+"""The access to the pages, by the users and the token of the configuration in force."""
 
 import secrets
 from collections.abc import Callable, Collection

@@ -1,8 +1,8 @@
 """The key of a form: each page shows another text for the same secret.
 
 Pages are compressed. If a page always had the same secret beside a text from its URL, the length of the
-compressed page would tell how much of the secret the text guesses (BREACH). So the page has a random text and
-the secret's keyed hash of it.
+compressed page would show how much of the secret is in that text (the attack BREACH). So the page has a
+random text and the secret's keyed hash of it.
 """
 
 import hmac

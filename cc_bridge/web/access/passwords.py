@@ -1,6 +1,6 @@
 """Hashes of passwords: Argon2id of `cryptography`, in the text format of the reference implementation.
 
-`cryptography` computes the hash without Python's global lock, so the reactor goes on while a thread computes.
+`cryptography` computes the hash without Python's global lock, so a thread that computes delays no caller.
 It is installed in any case, because Twisted needs it for TLS; argon2-cffi would be one more dependency for
 the same function. The parameters are the ones that OWASP recommends: 19 MiB of memory, two passes, one lane.
 """

@@ -12,7 +12,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_.@+-]{0,63}")
 
 
 def user_name(text: str) -> str:
-    """Return a name as it stands in the configuration: in lower case, without spaces around it.
+    """Return a name as the configuration has it: in lower case, without spaces around it.
 
     The result is empty for a text that can be no user's name.
     """
@@ -37,7 +37,7 @@ class AccessRules:
     users: the users by name
     queues_of: returns the queues whose owner has this name
     user_header: the header in which a trusted proxy names the user; empty means none
-    user_header_role: the role of a user whom only the proxy knows; None refuses such a user
+    user_header_role: the role of a user without an entry in `users`; None refuses such a user
     """
 
     host: str = "127.0.0.1"

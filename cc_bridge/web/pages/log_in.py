@@ -1,7 +1,7 @@
 """The pages /login and /logout: the start and the end of a person's session.
 
-Guesses are limited for each address, and never for all: otherwise one address could lock out everybody. A
-right password takes nothing from the limit, so a whole office behind one address can log in at once.
+Guesses are limited for each address, and never for all addresses together: otherwise one address could lock
+out all users. A right password does not count, so that all users of an office with one address can log in.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Every route of the daemon's site: who may open it, and whose persons it shows.
+"""Every route of the daemon's site: the roles that may open it, and the persons that it shows.
 
 The routes are read from the tree of the site's resources, so a new one fails here until ROUTES has its entry.
 A visitor without a log-in opens only what is documented as open. A lead who asks for another lead's queue
@@ -38,7 +38,7 @@ OWN = ("Mina Verkauf", "09125550002", "Kunde Sales", "sales-comment")
 
 
 class Route(NamedTuple):
-    """Who may open a route.
+    """The access to a route.
 
     least: "open", "viewer", "lead", "admin", or "link" for the signed link of an agent
     foreign: requests of a lead for another's queue or persons, each a path, or a method and a path
@@ -79,13 +79,13 @@ ROUTES = {
         own=(("POST", "/api/follow-ups/fsales/take"),),
     ),
 }
-# Files without data, which anybody may read, and the files of the wallboard.
+# Files without data, which are open, and the files of the wallboard.
 OPEN_FILES = ("/app/", "/fonts/", "/agent/", "/follow-ups/")
 WALL_FILES = "/wallboard/"
 
 
 def walked(resource, path=""):
-    """Yield each path of the tree with its resource; `*` stands for further parts of a path."""
+    """Yield each path of the tree with its resource; `*` means further parts of a path."""
     if isinstance(resource, PageResource):
         yield path or "/", resource
         if resource.longest_path:

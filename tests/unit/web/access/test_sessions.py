@@ -1,4 +1,4 @@
-"""Sessions, form keys and passwords: what ends a session, and what nobody can make."""
+"""Sessions, form keys and passwords: what ends a session, and forged cookies and keys."""
 
 from base64 import urlsafe_b64encode
 

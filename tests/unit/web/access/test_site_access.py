@@ -1,4 +1,4 @@
-"""Who sends a request: program, user of a proxy, session, wall screen, or nobody."""
+"""The sender of a request: program, user of a proxy, session, wall screen, or an unknown visitor."""
 
 import pytest
 
