@@ -94,10 +94,10 @@ class TokenAuth:
 
 
 class BearerAuth(TokenAuth):
-    """The access check of pages that return personal data to programs: every request needs the token.
+    """The access check of a page for programs: every request needs the token, as `Authorization: Bearer`.
 
-    The token must be sent as `Authorization: Bearer`. The wallboard's cookie is not enough, because the wall
-    screen has it. A request from this machine needs the token too.
+    The wallboard's cookie is not enough, because the wall screen has it. A request from this machine needs
+    the token too.
     """
 
     def check(self, request: Request) -> tuple[int, str] | None:

@@ -13,7 +13,7 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-__all__ = ["NOT_DONE_YET", "AccessCheck", "LeafResource", "TreeResource", "fault", "refuse"]
+__all__ = ["NOT_DONE_YET", "AccessCheck", "LeafResource", "TreeResource", "fault", "is_page_view", "refuse"]
 
 # Longer than the address of any page; a token may have 200 characters.
 _LONGEST_URL = 2048  # bytes
@@ -41,6 +41,11 @@ def fault(request: Request, code: int, text: str) -> bytes:
     return text.encode() + b"\n"
 
 
+def is_page_view(request: Request) -> bool:
+    """Return whether a browser sends the request to show the answer to a person."""
+    return request.method == b"GET" and "text/html" in (request.getHeader("accept") or "")
+
+
 def refuse(request: Request, code: int, text: str) -> bytes:
     """Redirect a browser that opens a page to the log-in; answer any other request with the error.
 
@@ -48,7 +53,7 @@ def refuse(request: Request, code: int, text: str) -> bytes:
     """
     if code != HTTPStatus.UNAUTHORIZED:
         return fault(request, code, text)
-    if request.method == b"GET" and "text/html" in (request.getHeader("accept") or ""):
+    if is_page_view(request):
         request.setResponseCode(303)
         request.setHeader("location", f"/login?next={quote(request.uri.decode('ascii', 'replace'), safe='')}")
         return b""
@@ -113,8 +118,11 @@ class TreeResource(Resource):
     """A resource whose child resources are `pages`, each under its name.
 
     `own` is the page at the URL of the TreeResource itself. If it is None, this URL has no page and gets the
-    status 404.
+    status 404. If `missing` is set, it answers a browser that opens an unknown path; a path below /api never
+    gets a page.
     """
+
+    missing: Resource | None = None
 
     def __init__(self, own: LeafResource | None = None, **pages: Resource) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types here
@@ -123,6 +131,8 @@ class TreeResource(Resource):
             self.putChild(name.encode(), page)
 
     def getChild(self, path: bytes, request: Any) -> Resource:  # noqa: ARG002, N802  # Twisted's
+        if self.missing is not None and is_page_view(request):
+            return self.missing
         return _NotFound()
 
     def render(self, request: Request) -> bytes | int:

@@ -101,6 +101,7 @@ def site(
     pages: Mapping[str, Resource] | None = None,
     persons: AccessCheck | None = None,
     scraper: AccessCheck | None = None,
+    missing: Resource | None = None,
     **api: Resource,
 ) -> PageSite:
     """Return the HTTP site of the daemon.
@@ -111,23 +112,21 @@ def site(
     sends it at each change. `reactor` is the clock of all time limits. `limits` are the limits of connections
     and requests. `proxies` are the proxies whose X-Forwarded headers are believed. `home` is the page at /.
     `pages` are the pages for persons, by the first part of their path. `persons` protects the page
-    /follow-ups, and `scraper` the page /metrics. `api` are further resources below /api.
+    /follow-ups, and `scraper` the page /metrics. `missing` is the page of an unknown address. `api` are
+    further resources below /api.
     """
     live = TreeResource(WallboardResource(board, access), events=WallboardEventsResource(stream, access))
-    return PageSite(
-        TreeResource(
-            home,
-            metrics=_MetricsResource(scrape, reactor.seconds if reactor else lambda: 0.0, scraper),
-            healthz=_HealthResource(alive),
-            readyz=_HealthResource(ready),
-            wallboard=wallboard(access),
-            api=TreeResource(None, live=live, **api),
-            agent=agent(),
-            app=app(),
-            fonts=fonts(),
-            **{"follow-ups": follow_ups(persons), **(pages or {})},
-        ),
-        reactor,
-        limits,
-        proxies,
+    root = TreeResource(
+        home,
+        metrics=_MetricsResource(scrape, reactor.seconds if reactor else lambda: 0.0, scraper),
+        healthz=_HealthResource(alive),
+        readyz=_HealthResource(ready),
+        wallboard=wallboard(access),
+        api=TreeResource(None, live=live, **api),
+        agent=agent(),
+        app=app(),
+        fonts=fonts(),
+        **{"follow-ups": follow_ups(persons), **(pages or {})},
     )
+    root.missing = missing
+    return PageSite(root, reactor, limits, proxies)

@@ -56,6 +56,7 @@ class Http(ListeningService):
             pages.resources,
             access.persons,
             BearerAuth(http.host, http.access_token()) if http.metrics_need_token else None,
+            pages.missing,
             **api,
         )
         certificate = http.certificate()

@@ -7,6 +7,7 @@ from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.access import Access
 from cc_bridge.web.pages.home import HomePage
 from cc_bridge.web.pages.log_in import LogInPage, LogOutPage
+from cc_bridge.web.pages.not_found import NotFoundPage
 from cc_bridge.web.pages.page import PageHost
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class Pages(DaemonService):
     """The service of the pages.
 
     home: the page at /
+    missing: the page of an unknown address
     resources: the other pages, by the first part of their path
     """
 
@@ -30,6 +32,7 @@ class Pages(DaemonService):
         self.reads = context.database.read_pool("pages", _READS)
         self.host = PageHost(access.site, now, context.in_thread, context.reactor)
         self.home = HomePage(self.host)
+        self.missing = NotFoundPage(self.host)
         self.resources: Mapping[str, Resource] = {
             "login": LogInPage(self.host, access.site, access.log_in),
             "logout": LogOutPage(self.host),

@@ -16,7 +16,15 @@ from cc_bridge.web.access.log_in import LogIn
 from cc_bridge.web.access.sessions import SESSION_COOKIE, SESSION_SECONDS
 from cc_bridge.web.access.site_access import GUEST_COOKIE, SiteAccess
 from cc_bridge.web.pages.page import PageHost, PageResource
-from cc_bridge.web.pages.visit import Answer, Cookie, HtmlAnswer, PageError, RedirectAnswer, Visit
+from cc_bridge.web.pages.visit import (
+    Answer,
+    Cookie,
+    HtmlAnswer,
+    PageError,
+    RedirectAnswer,
+    Visit,
+    is_own_path,
+)
 from cc_bridge.web.rate_limit import RateLimiter
 
 __all__ = ["LogInPage", "LogOutPage", "own_path"]
@@ -24,18 +32,13 @@ __all__ = ["LogInPage", "LogOutPage", "own_path"]
 _log = Logger()
 
 _AT_ONCE, _A_SECOND = 5, 0.2  # wrong passwords of one address
-_OWN_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]{0,2000}")  # printable ASCII without a backslash
 _FORBIDDEN, _TOO_MANY = 403, 429
 _LONGEST_NAME = 64  # characters
 
 
 def own_path(address: str) -> str:
-    """Return an address if it is a path of this site, otherwise `/`.
-
-    Browsers read `//host` as an address of another site, also with a backslash, a tab or a line break in it.
-    """
-    known = _OWN_PATH.fullmatch(address) and not re.match(r"/log(in|out)\b", address)
-    return address if known else "/"
+    """Return an address if it is a path of this site and no log-in, otherwise `/`."""
+    return address if is_own_path(address) and not re.match(r"/log(in|out)\b", address) else "/"
 
 
 class LogInPage(PageResource):

@@ -7,7 +7,7 @@ the template is rendered in threads, because callers in a survey wait while the 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -29,6 +29,7 @@ from cc_bridge.web.pages.visit import (
     RedirectAnswer,
     Refusal,
     Visit,
+    is_own_path,
 )
 from cc_bridge.web.proxies import is_behind_tls, peer_of
 from cc_bridge.web.resources import NOT_DONE_YET, LeafResource, fault, refuse
@@ -38,6 +39,7 @@ __all__ = ["PageAccess", "PageHost", "PageResource"]
 _log = Logger()
 
 _SECONDS = 20.0  # time limit of an answer
+_URL_SIGNS = "!\"#$%&'()*+,/:;<=>?@[]^`{|}~"  # stay as they are in an address
 _MOST_FIELDS = 100  # of a form
 _UNAUTHORIZED = 401
 _POLICY = (
@@ -119,10 +121,12 @@ class PageResource(LeafResource):
         """Send the page later; send a redirect to the log-in if the visitor is not known."""
         request.setHeader("content-security-policy", _POLICY)
         found = self.host.access.visitor(request)
-        visitor = found if isinstance(found, Visitor) else Visitor("", Role.VIEWER, ())
+        unknown = Visitor("", Role.VIEWER, (), can_log_in=isinstance(found, Refusal))
+        visitor = found if isinstance(found, Visitor) else unknown
         chosen = preferences(request)
         form = _form(request) if request.method == b"POST" else {}
         secret = self.host.access.form_key(request)
+        address = quote(request.uri, safe=_URL_SIGNS)
         visit = Visit(
             visitor,
             chosen.language,
@@ -132,7 +136,7 @@ class PageResource(LeafResource):
             form,
             self.host.now(),
             form_key(secret),
-            request.uri.decode("ascii", "replace"),
+            address if is_own_path(address) else "/",
             peer_of(request),
         )
         refusal = found if isinstance(found, Refusal) else found.lacks(self.role)

@@ -1,5 +1,6 @@
 """A visit of a page, and the answers to it. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -16,7 +17,18 @@ __all__ = [
     "RedirectAnswer",
     "Refusal",
     "Visit",
+    "is_own_path",
 ]
+
+_OWN_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]{0,2047}")  # printable ASCII without a backslash
+
+
+def is_own_path(address: str) -> bool:
+    """Return whether an address is a path of this site.
+
+    Browsers read `//host` as an address of another site, also with a backslash, a tab or a line break in it.
+    """
+    return _OWN_PATH.fullmatch(address) is not None
 
 
 class PageError(Exception):
@@ -37,7 +49,7 @@ class Visit:
     form: the last value of each field of a posted form; empty for a request without a form
     now: the PBX's clock in UTC seconds since the epoch
     form_key: the value of the hidden field `key` in each form; each page has another one
-    address: path and query of the request, as in the browser's address bar
+    address: path and query of the request, as in the browser's address bar; `/` if it is no path of this site
     peer: the network address of the visitor
     """
 

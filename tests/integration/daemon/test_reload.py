@@ -68,6 +68,21 @@ def test_rules_of_call_backs_are_in_force_and_their_account_needs_a_restart(brid
     assert bridge.callbacks.plan.rules.max_per_hour == 7
 
 
+def test_users_come_change_and_leave_without_a_restart(bridge, config):
+    rules = bridge.access.site.rules
+    assert (dict(rules().users), bridge.access.config.queues_of("sara")) == ({}, ())
+    owned = {"queues": {"sales": {"owner": "sara"}}, "http": {"user_header": "Remote-User"}}
+    users = {"sara": {"role": "lead"}, "ali": {"role": "admin"}}
+    assert bridge.reconfigure(config(users=users, **owned)) == []
+    assert {name: str(user.role) for name, user in rules().users.items()} == {"sara": "lead", "ali": "admin"}
+    assert (rules().queues_of("sara"), rules().user_header) == (("sales",), "Remote-User")
+    assert bridge.reconfigure(config(users={"sara": {"role": "viewer"}})) == []
+    assert {name: str(user.role) for name, user in rules().users.items()} == {"sara": "viewer"}
+    assert (rules().queues_of("sara"), rules().user_header) == ((), "")
+    assert bridge.reconfigure(config()) == []
+    assert dict(rules().users) == {}
+
+
 def test_what_needs_a_restart_changes_nowhere(bridge, config):
     after = config(
         pbx={"name": "another"},

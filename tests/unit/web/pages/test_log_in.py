@@ -12,6 +12,7 @@ from twisted.logger import formatEvent
 from cc_bridge.web.access import log_in as log_in_module
 from cc_bridge.web.pages.home import HomePage
 from cc_bridge.web.pages.log_in import LogInPage, LogOutPage, own_path
+from cc_bridge.web.pages.not_found import NotFoundPage
 from cc_bridge.web.pages.page import PageHost
 from cc_bridge.web.server import site
 from support.http_client import Browsing, Response
@@ -35,7 +36,7 @@ class Browser(Browsing):
             pages={
                 "login": LogInPage(host, self.checks.site, self.checks.log_in), "logout": LogOutPage(host),
             },
-            persons=self.checks.persons,
+            persons=self.checks.persons, missing=NotFoundPage(host),
         )  # fmt: skip
         self.cookies = {}
 
@@ -262,6 +263,22 @@ def test_the_wall_screen_is_offered_a_log_in():
     browser.open(f"/wallboard?token={TOKEN}")
     assert 'href="/login?next=/' in browser.open("/").body.decode()
     assert browser.open("/follow-ups").headers["location"] == "/login?next=%2Ffollow-ups"
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/nothing/at/all", "/%00", "//evil.example", "/calls<script>"])
+def test_a_browser_gets_a_page_for_an_unknown_address(browser, path):
+    answer = browser.open(path)
+    assert (answer.code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    page = answer.body.decode()
+    assert "there is no such page" in page
+    assert 'href="/login?next=' in page
+    assert not re.search(r'(href|action)="(//|http)', page)
+    assert browser.ask(path).headers["content-type"] == "text/plain; charset=utf-8"
+    assert browser.ask(path, "POST", Accept="text/html").headers["content-type"].startswith("text/plain")
+
+
+def test_an_unknown_address_of_the_api_is_a_line_of_text(browser):
+    assert browser.open("/api/nothing").body == b"there is no such page\n"
 
 
 def test_the_list_of_follow_ups_is_for_leads():

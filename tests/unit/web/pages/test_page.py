@@ -10,7 +10,14 @@ from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.pages.home import HomePage
 from cc_bridge.web.pages.page import PageHost, PageResource
 from cc_bridge.web.pages.rendered import texts
-from cc_bridge.web.pages.visit import FileAnswer, HtmlAnswer, PageError, RedirectAnswer, Refusal
+from cc_bridge.web.pages.visit import (
+    FileAnswer,
+    HtmlAnswer,
+    PageError,
+    RedirectAnswer,
+    Refusal,
+    is_own_path,
+)
 from cc_bridge.web.server import site
 from support.http_client import Browsing
 
@@ -146,6 +153,25 @@ def test_only_a_form_of_the_own_session_is_accepted(body, headers, code):
     assert bool(browser.calls.visits) == (code == 200)
     if body.endswith(b"a%2Bb"):
         assert browser.calls.visits[0].form == {"key": "secret", "text": "a+b"}
+
+
+@pytest.mark.parametrize(
+    ("path", "address"),
+    [("/calls?x=\\&y=%2F", "/calls?x=%5C&y=%2F"), ("/calls?a=<b>'\"", "/calls?a=<b>'\"")],
+)
+def test_the_address_of_a_visit_is_a_path_of_this_site(path, address):
+    browser = Browser()
+    assert browser.ask(path).code == 200
+    assert browser.calls.visits[0].address == address
+
+
+@pytest.mark.parametrize(
+    ("address", "is_own"),
+    [("/", True), ("/calls?a=b#c", True), ("//evil", False), ("/\\evil", False), ("/a\\b", False),
+     ("", False),      ("/a\tb", False), ("http://evil", False), ("/" + "x" * 2048, False), ("/\xe9", False)],
+)  # fmt: skip
+def test_addresses_of_other_sites_are_known(address, is_own):
+    assert is_own_path(address) is is_own
 
 
 def test_files_and_redirects():
