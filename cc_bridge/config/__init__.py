@@ -18,6 +18,7 @@ from cc_bridge.config.http import HttpConfig
 from cc_bridge.config.loader import ConfigFile, load, show
 from cc_bridge.config.pbx import AgentsConfig, AmiConfig, DirectCallsConfig, PbxConfig
 from cc_bridge.config.queues import QueueConfig
+from cc_bridge.config.recordings import RecordingsConfig
 from cc_bridge.config.reports import MetricsConfig, ReportsConfig
 from cc_bridge.config.settings import ENV_PREFIX, Config
 from cc_bridge.config.storage import RetentionConfig, StorageConfig
@@ -44,6 +45,7 @@ __all__ = [
     "MetricsConfig",
     "PbxConfig",
     "QueueConfig",
+    "RecordingsConfig",
     "ReportsConfig",
     "RetentionConfig",
     "RunConfig",

@@ -180,7 +180,7 @@ def _toml(value: object, *, is_url: bool = False) -> str:
         case dict():
             return f"{{{', '.join(f'{_toml_key(key)} = {_toml(each)}' for key, each in value.items())}}}"
     text = "" if value is None else str(value)
-    return json_text(redacted_url(text) if is_url else redacted(text))
+    return json_text(redacted_url(text) if is_url and text else redacted(text))
 
 
 def _toml_key(key: str) -> str:

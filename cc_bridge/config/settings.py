@@ -21,6 +21,7 @@ from cc_bridge.config.general import GeneralConfig, LogConfig, RunConfig
 from cc_bridge.config.http import HttpConfig
 from cc_bridge.config.pbx import AgentsConfig, AmiConfig, DirectCallsConfig, PbxConfig
 from cc_bridge.config.queues import QueueConfig
+from cc_bridge.config.recordings import RecordingsConfig
 from cc_bridge.config.reports import MetricsConfig, ReportsConfig
 from cc_bridge.config.storage import RetentionConfig, StorageConfig
 from cc_bridge.config.surveys import SurveyConfig
@@ -59,6 +60,7 @@ class Config(BaseSettings):
     agents: AgentsConfig = AgentsConfig()
     direct_calls: DirectCallsConfig = DirectCallsConfig()
     survey: SurveyConfig = SurveyConfig()
+    recordings: RecordingsConfig = RecordingsConfig()
     callback: CallbackConfig = CallbackConfig()
     follow_ups: FollowUpsConfig = FollowUpsConfig()
     webhooks: list[WebhookConfig] = []

@@ -88,6 +88,7 @@ class TimelineRating:
     queue: str
     agent: str
     recording: str
+    attempt_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,12 +40,14 @@ from cc_bridge.daemon.services.http import Http
 from cc_bridge.daemon.services.lost_records import LostRecords
 from cc_bridge.daemon.services.metrics_recorder import MetricsRecorder
 from cc_bridge.daemon.services.pages import Pages
+from cc_bridge.daemon.services.people_pages import PeoplePages
 from cc_bridge.daemon.services.queues_in_use import in_use
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 from cc_bridge.daemon.services.survey_callback_dialer import SurveyCallbackDialer
 from cc_bridge.daemon.services.survey_invitations import SurveyInvitations
 from cc_bridge.daemon.services.survey_routing_check import SurveyRoutingCheck
 from cc_bridge.daemon.services.survey_version_check import SurveyVersionCheck
+from cc_bridge.daemon.services.system_state import SystemReader
 from cc_bridge.daemon.services.ticks import Ticks
 from cc_bridge.daemon.services.wallboard_publisher import WallboardPublisher
 from cc_bridge.records import OpenStateRecord
@@ -115,6 +117,9 @@ class Bridge(SequentialServices):
         self.pages = Pages(context, now, self.access)
         self.wallboard = WallboardPublisher(context, self.surveys, self.tracker, self.link)
         self.health = Health(self.link, pipeline, self.fast_agi.factory, self.losses, context.tasks)
+        system = SystemReader(context, self.link, pipeline, self.health, self._addresses, lambda: self.jobs)
+        on_opened, numbers = self.metrics.count_opened_follow_up, self.customers.numbers
+        self.people_pages = PeoplePages(context, self.pages, numbers, now, system.state, on_opened)
         self.http = self._make_http(context)
         self.jobs = self._make_jobs(context, observed_until)
         self._subscribe()
@@ -155,6 +160,10 @@ class Bridge(SequentialServices):
         return self.fast_agi.address
 
     # -- inside
+
+    def _addresses(self) -> dict[str, str]:
+        """Return the addresses of the open ports by name."""
+        return {"http": self.http_address, "agi": self.agi_address}
 
     def _make_http(self, context: Context) -> Http:
         api = {
@@ -221,6 +230,7 @@ class Bridge(SequentialServices):
             self.agent_api,
             self.follow_up_api,
             self.pages,
+            self.people_pages,
             self.wallboard,
             Ticks(context, self._ticks()),
             self.jobs,

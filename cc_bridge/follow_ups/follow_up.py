@@ -42,6 +42,7 @@ class FollowUpReason(StrEnum):
     COMMENT = "comment"
     ABANDONED_TWICE = "abandoned_twice"
     LONG_WAIT = "long_wait"
+    LOST_CALL = "lost_call"  # a person has taken a lost call from the list; no rule opens it
 
 
 class FollowUpState(StrEnum):

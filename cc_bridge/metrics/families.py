@@ -361,7 +361,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "Follow-ups that were opened, by reason.",
             "follow-ups",
             ("reason",),
-            "5",
+            "6",
             counted=True,
             initial={"reason": FollowUpReason},
         ),

@@ -292,6 +292,10 @@ class RecordMetrics:
         if name in self._counters:
             self.count(name, *labels, by=by)
 
+    def count_opened_follow_up(self, reason: str) -> None:
+        """Count a follow-up that a person has opened, by its reason."""
+        self.count("follow_ups_opened", reason)
+
     def count_follow_ups(
         self, opened: Mapping[str, int], closed: Iterable[FollowUp], by_owner: Mapping[str, FollowUpCount]
     ) -> None:

@@ -15,6 +15,8 @@ from cc_bridge.web.signatures import signed_values
 __all__ = ["AgentLinks", "BadLink"]
 
 _PURPOSE = "cc_bridge agent link"
+_COMMENT = "cc_bridge comment of an agent"
+_MICROSECONDS = 6  # decimals
 _MAX_LENGTH = 1000  # characters; an agent's name has up to 128, each of up to four bytes
 
 
@@ -31,6 +33,28 @@ class AgentLinks:
 
     def __init__(self, token: str, pbx: str) -> None:
         self._values = signed_values(token, f"{_PURPOSE} {pbx}")
+        self._comments = signed_values(token, f"{_COMMENT} {pbx}")
+
+    def sign_comment(self, agent: str, at: float, until: int) -> str:
+        """Return the key of one spoken comment about an agent, which was left at the instant `at`.
+
+        The key expires at `until`. Both are in UTC seconds since the epoch. A player sends the key in the
+        address, so the key opens nothing else.
+        """
+        return str(self._comments.dumps([agent, round(at, _MICROSECONDS), until]))
+
+    def verify_comment(self, key: str, now: float) -> tuple[str, float]:
+        """Return the agent and the instant of a comment's key.
+
+        Raises BadLink if the key is not valid or has expired.
+        """
+        try:
+            agent, at, until = self._comments.loads(key[:_MAX_LENGTH])
+        except BadData:
+            raise BadLink("this address of a comment is not valid: open the page again") from None
+        if now >= until:
+            raise BadLink("this address of a comment has expired: open the page again")
+        return agent, at
 
     def sign(self, agent: str, until: int) -> str:
         """Return the key for an agent's page; `until` is its expiry time in UTC seconds since the epoch."""

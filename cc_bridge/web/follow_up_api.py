@@ -8,7 +8,7 @@ the list.
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -18,11 +18,13 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
+from cc_bridge.customers.spoken_comment import StoredComment
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.follow_up import UNCLOSED, Action, FollowUp, FollowUpState
 from cc_bridge.reports.render.localization import LANGUAGES, Language, answer_labels
 from cc_bridge.web.access.site_access import visitor_of
 from cc_bridge.web.json_resource import JsonResource, as_bytes, usual_rate
+from cc_bridge.web.pages.addresses import call_address, comment_address, customer_address
 from cc_bridge.web.rate_limit import LogLimiter
 from cc_bridge.web.resources import AccessCheck, TreeResource, fault
 
@@ -40,6 +42,8 @@ class FollowUpList:
     follow_ups: tuple[FollowUp, ...]
     names: Mapping[str, str]  # caller key -> name of the customer
     more: bool = False  # the database has further matching follow-ups
+    comments: Mapping[tuple[str, str], StoredComment] = field(default_factory=dict)  # by PBX and call id
+    plays: bool = True  # recordings of comments are files of this machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +122,10 @@ class _FollowUpJson:
         self._question_titles = question_titles
 
     def each(self, listed: FollowUpList) -> list[dict[str, Any]]:
-        return [self._one(follow_up, listed.names) for follow_up in listed.follow_ups]
+        return [self._one(follow_up, listed) for follow_up in listed.follow_ups]
 
-    def _one(self, one: FollowUp, names: Mapping[str, str]) -> dict[str, Any]:
+    def _one(self, one: FollowUp, listed: FollowUpList) -> dict[str, Any]:
+        said = listed.comments.get((one.pbx, one.call_id))
         return {
             "id": one.follow_up_id,
             "pbx": one.pbx,
@@ -129,7 +134,7 @@ class _FollowUpJson:
             "question_title": self._question_titles(one.detail.partition("=")[0]),
             "rating": self._rating(one),
             "number": one.number,
-            "name": names.get(one.caller_key, ""),
+            "name": listed.names.get(one.caller_key, ""),
             "queue": one.queue,
             "queue_title": self._titles(one.queue),
             "agent": one.agent,
@@ -147,6 +152,10 @@ class _FollowUpJson:
             "linked_pbx": one.linked_pbx,
             "linked_call_id": one.linked_call_id,
             "linked_at": self.instant(one.linked_at),
+            "customer_page": customer_address(one.caller_key),
+            "call_page": call_address(one.pbx, one.call_id),
+            "comment": comment_address(said.pbx, said.attempt_id, said.question) if said else "",
+            "plays": listed.plays,
         }
 
     def _rating(self, one: FollowUp) -> dict[str, Any] | None:

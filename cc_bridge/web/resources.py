@@ -13,7 +13,18 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-__all__ = ["NOT_DONE_YET", "AccessCheck", "LeafResource", "TreeResource", "fault", "is_page_view", "refuse"]
+from cc_bridge.web.byte_ranges import UnsatisfiableRange, byte_range
+
+__all__ = [
+    "NOT_DONE_YET",
+    "AccessCheck",
+    "LeafResource",
+    "TreeResource",
+    "fault",
+    "is_page_view",
+    "part_of",
+    "refuse",
+]
 
 # Longer than the address of any page; a token may have 200 characters.
 _LONGEST_URL = 2048  # bytes
@@ -21,7 +32,7 @@ _LONGEST_URL = 2048  # bytes
 # Forbid content of other servers, inline code, and frames of other pages.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
     "server": "cc_bridge",
@@ -67,6 +78,26 @@ class AccessCheck(Protocol):
     def check(self, request: Request) -> tuple[int, str] | None:
         """Return None if the request is allowed, otherwise the HTTP status code and the reason."""
         ...
+
+
+def part_of(request: Request, content: bytes, content_type: str) -> bytes:
+    """Return the bytes of a file that a request asks for, and set the status and headers of the response.
+
+    Without a header Range, these are all bytes. A range without a byte of the file gets the status 416.
+    """
+    request.setHeader("accept-ranges", "bytes")
+    try:
+        found = byte_range(request.getHeader("range") or "", len(content))
+    except UnsatisfiableRange:
+        request.setHeader("content-range", f"bytes */{len(content)}")
+        return fault(request, 416, f"the file has {len(content)} bytes")
+    request.setHeader("content-type", content_type)
+    if found is None:
+        return content
+    first, last = found
+    request.setResponseCode(206)
+    request.setHeader("content-range", f"bytes {first}-{last}/{len(content)}")
+    return content[first : last + 1]
 
 
 class LeafResource(Resource):

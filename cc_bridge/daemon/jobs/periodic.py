@@ -26,6 +26,8 @@ class PeriodicJob(DaemonService, Generic[_Result]):
     """A job that calls `prepare` every `interval` seconds and runs the returned function in a thread.
 
     While a run is in progress, no other run of the job starts. `name` identifies the job in the log.
+
+    succeeded_at: end of the last successful run, by this machine's clock in UTC seconds; 0 before the first
     """
 
     name = ""
@@ -39,6 +41,8 @@ class PeriodicJob(DaemonService, Generic[_Result]):
         self.stopping = Event()
         self._in_thread = context.in_thread
         self._clock = context.reactor
+        self._wall_clock = context.now
+        self.succeeded_at = 0.0
         self._failures = 0  # consecutive
         self._retry_at = 0.0
         self._task = context.periodic_task(self.name, self.interval, self.poll)
@@ -92,6 +96,12 @@ class PeriodicJob(DaemonService, Generic[_Result]):
             if self._failures > self.tolerated:
                 _log.info("the {name} works again", name=self.name)
             self._failures = 0
+            self.succeeded_at = self._wall_clock()
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last run failed, and the failure is not one of those tolerated."""
+        return self._failures > self.tolerated
 
     def _failed(self, error: Exception) -> None:
         if self.stopping.is_set():

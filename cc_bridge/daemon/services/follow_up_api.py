@@ -18,6 +18,7 @@ from cc_bridge.queue_names import QueueNames
 from cc_bridge.reports.render.localization import Language
 from cc_bridge.storage.queries.customers import names
 from cc_bridge.storage.queries.follow_ups import listed, moved, one
+from cc_bridge.storage.queries.spoken_comments import comments_of_calls
 from cc_bridge.web.follow_up_api import ActionResult, FollowUpList, FollowUpsResource, Queues
 from cc_bridge.web.resources import AccessCheck
 
@@ -33,7 +34,7 @@ class FollowUpApi(DaemonService):
     `now` returns the PBX's clock in UTC seconds. `access` decides who may see and change follow-ups.
     """
 
-    taken_over = ("general.time_zone", "queues.*.title")
+    taken_over = ("general.time_zone", "queues.*.title", "recordings.comments_url")
 
     def __init__(self, context: Context, now: Callable[[], float], access: AccessCheck) -> None:
         super().__init__(context)
@@ -75,7 +76,7 @@ class FollowUpApi(DaemonService):
 
         def read(connection: Connection) -> FollowUpList:
             found = listed(connection, owner=owner, states=states, queues=queues, limit=_LIMIT + 1)
-            return _with_names(connection, found[:_LIMIT], more=len(found) > _LIMIT)
+            return self._described(connection, found[:_LIMIT], more=len(found) > _LIMIT)
 
         return self._reads.read(read)
 
@@ -109,17 +110,21 @@ class FollowUpApi(DaemonService):
                 if current and is_there and queues is not None and current.queue not in QueueNames(queues):
                     return ActionResult("", None, foreign=True)
                 return ActionResult(
-                    str(error), _with_names(connection, [current]) if current and is_there else None
+                    str(error), self._described(connection, [current]) if current and is_there else None
                 )
             connection.commit()
-            return ActionResult("", _with_names(connection, [found]))
+            return ActionResult("", self._described(connection, [found]))
 
         return self._reads.read(write)
 
+    def _described(
+        self, connection: Connection, follow_ups: Collection[FollowUp], *, more: bool = False
+    ) -> FollowUpList:
+        """Return the follow-ups with their customers' names and the spoken comments of their calls.
 
-def _with_names(
-    connection: Connection, follow_ups: Collection[FollowUp], *, more: bool = False
-) -> FollowUpList:
-    """Return the follow-ups with their customers' names; `more` is True if further follow-ups exist."""
-    known = names(connection, {each.caller_key for each in follow_ups})
-    return FollowUpList(tuple(follow_ups), known, more)
+        `more` is True if further follow-ups exist.
+        """
+        known = names(connection, {each.caller_key for each in follow_ups})
+        said = comments_of_calls(connection, {(each.pbx, each.call_id) for each in follow_ups})
+        plays = not self.config.recordings.comments_url
+        return FollowUpList(tuple(follow_ups), known, more, said, plays)

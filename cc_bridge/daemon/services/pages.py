@@ -1,6 +1,6 @@
 """The pages for persons, with the data that each of them reads from the database."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cc_bridge.daemon.service import Context, DaemonService
@@ -33,7 +33,7 @@ class Pages(DaemonService):
         self.host = PageHost(access.site, now, context.in_thread, context.reactor)
         self.home = HomePage(self.host)
         self.missing = NotFoundPage(self.host)
-        self.resources: Mapping[str, Resource] = {
+        self.resources: dict[str, Resource] = {
             "login": LogInPage(self.host, access.site, access.log_in),
             "logout": LogOutPage(self.host),
         }

@@ -141,6 +141,7 @@ def _rated(row: Any, attempt: Any) -> TimelineRating:
         row.queue,
         row.agent,
         row.recording,
+        row.attempt_id,
     )
 
 

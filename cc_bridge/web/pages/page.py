@@ -28,11 +28,12 @@ from cc_bridge.web.pages.visit import (
     PageError,
     RedirectAnswer,
     Refusal,
+    SoundAnswer,
     Visit,
     is_own_path,
 )
 from cc_bridge.web.proxies import is_behind_tls, peer_of
-from cc_bridge.web.resources import NOT_DONE_YET, LeafResource, fault, refuse
+from cc_bridge.web.resources import NOT_DONE_YET, LeafResource, fault, part_of, refuse
 
 __all__ = ["PageAccess", "PageHost", "PageResource"]
 
@@ -199,6 +200,8 @@ class PageResource(LeafResource):
 
     def _body(self, request: Request, visit: Visit, answer: Answer) -> bytes | Deferred[bytes]:
         """Set the headers of the response for an answer, and return the body of the response."""
+        if isinstance(answer, SoundAnswer):
+            return part_of(request, answer.content, answer.content_type)
         if isinstance(answer, FileAnswer):
             request.setHeader("content-type", answer.content_type)
             request.setHeader("content-disposition", f'attachment; filename="{answer.name}"')

@@ -16,6 +16,7 @@ __all__ = [
     "PageError",
     "RedirectAnswer",
     "Refusal",
+    "SoundAnswer",
     "Visit",
     "is_own_path",
 ]
@@ -106,11 +107,19 @@ class FileAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundAnswer:
+    """A sound file, which the browser plays; a player may ask for a part of it."""
+
+    content: bytes
+    content_type: str = "audio/wav"
+
+
+@dataclass(frozen=True, slots=True)
 class RedirectAnswer:
-    """The address of the page to show next, below this site."""
+    """The address to show next: a path on this site, or a whole address from the configuration."""
 
     location: str
     cookies: tuple[Cookie, ...] = ()
 
 
-Answer = HtmlAnswer | FileAnswer | RedirectAnswer
+Answer = HtmlAnswer | FileAnswer | SoundAnswer | RedirectAnswer

@@ -37,6 +37,9 @@ OTHERS = ("Omid Techniker", "09125550001", "Kundin Tech", "tech-comment")
 OWN = ("Mina Verkauf", "09125550002", "Kunde Sales", "sales-comment")
 
 
+DAYS = "from=2026-11-20&to=2026-11-25"
+
+
 class Route(NamedTuple):
     """The access to a route.
 
@@ -60,6 +63,32 @@ ROUTES = {
     "/wallboard": Route("viewer", foreign=("/wallboard?queue=tech",)),
     "/agent": Route("open"),
     "/follow-ups": Route("lead", foreign=("/follow-ups?owner=ali",)),
+    "/lost": Route(
+        "lead",
+        foreign=(f"/lost?{DAYS}", f"/lost?queue=tech&{DAYS}", f"/lost?format=csv&{DAYS}"),
+        own=(f"/lost?queue=sales&{DAYS}", f"/lost?format=csv&{DAYS}"),
+    ),
+    "/calls/*": Route(
+        "lead",
+        foreign=("/calls/main/c-tech", "/calls/main/c-tech-lost"),
+        own=("/calls/main/c-sales",),
+    ),
+    "/comments": Route("lead", foreign=("/comments",)),
+    "/comments/*": Route("lead", foreign=("/comments/main/a-tech/agent",)),
+    "/customers": Route("lead", foreign=("/customers?q=Kund",), own=("/customers?q=Kund",)),
+    "/customers/*": Route("lead", foreign=("/customers/989125550001",), own=("/customers/989125550002",)),
+    "/agents": Route(
+        "lead",
+        foreign=(f"/agents?{DAYS}", f"/agents?queue=tech&{DAYS}"),
+        own=(f"/agents?queue=sales&{DAYS}",),
+    ),
+    "/agents/*": Route(
+        "lead",
+        foreign=(f"/agents/Omid%20Techniker?{DAYS}",),
+        own=(f"/agents/Mina%20Verkauf?{DAYS}",),
+    ),
+    "/system": Route("admin"),
+    "/api/agent/comments/*": Route("link"),
     "/api/live": Route("viewer", foreign=("/api/live?queue=tech",)),
     "/api/live/events": Route("viewer"),
     "/api/agent": Route("link"),

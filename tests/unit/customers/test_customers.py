@@ -246,7 +246,7 @@ def test_a_language_looks_like_one(stored, told):
 def test_a_history_begins_with_the_newest_and_is_json():
     visit = TimelineVisit(100.0, "main", "1", "sales", "answered", 5.12345, "Sara")
     talk = TimelineTalk(105.1, "main", "1", "in", "sales", "Sara", 60.0, 0.0, "caller", "")
-    rating = TimelineRating(170.0, "main", "1", "csat", "agent", "csat", 4, "", "sales", "Sara", "")
+    rating = TimelineRating(170.0, "main", "1", "csat", "agent", "csat", 4, "", "sales", "Sara", "", "a-1")
     told = as_json(Timeline.of(CustomerIdentity("C-1", "Zahra", 2), [visit, rating, talk], more=True))
     assert [entry["kind_of_entry"] for entry in told["timeline"]] == ["rating", "talk", "visit"]
     assert told["timeline"][2]["at"] == "1970-01-01T00:01:40.000Z"

@@ -13,7 +13,7 @@ const WORDS = {
     no_scores: "No ratings in these days.",
     compared: "The team average covers days that have ended. It is shown only if enough colleagues have enough answers, so that it reveals no single colleague's score.",
     no_comments: "No comments in these days.", more: "Only the newest comments are shown.",
-    titles: ["When", "Queue", "Length", ""], seconds: "{n} s", left: "recorded", deleted: "recording deleted",
+    titles: ["When", "Queue", "Length", ""], seconds: "{n} s", listen: "Listen", left: "recorded", deleted: "recording deleted",
     no_reasons: "All callers were invited and completed the survey.",
     ends: "This link expires on {day}.", missing: "Open this page with your personal link. Ask your team lead for it.",
     hours: "hours:minutes", waiting: "Loading the figures.", lost: "No connection to cc_bridge.",
@@ -27,7 +27,7 @@ const WORDS = {
     no_scores: "در این روزها کسی به شما امتیاز نداده است.",
     compared: "میانگین گروه مربوط به روزهای پایان‌یافته است و تنها زمانی نمایش داده می‌شود که همکاران کافی پاسخ کافی داشته باشند، تا امتیاز هیچ همکاری به‌تنهایی آشکار نشود.",
     no_comments: "در این روزها نظر صوتی ثبت نشده است.", more: "تنها تازه‌ترین نظرها نمایش داده می‌شود.",
-    titles: ["زمان", "صف", "مدت", ""], seconds: "{n} ثانیه", left: "موجود", deleted: "فایل صوتی حذف شده",
+    titles: ["زمان", "صف", "مدت", ""], seconds: "{n} ثانیه", listen: "شنیدن", left: "موجود", deleted: "فایل صوتی حذف شده",
     no_reasons: "همهٔ تماس‌گیرندگان دعوت شدند و نظرسنجی را تا پایان پاسخ دادند.",
     ends: "این پیوند تا {day} معتبر است.", missing: "این صفحه فقط با پیوند شخصی شما باز می‌شود؛ آن را از سرپرست خود بگیرید.",
     hours: "ساعت:دقیقه", waiting: "ارقام در حال بارگذاری است.", lost: "ارتباط با cc_bridge قطع است.",
@@ -113,12 +113,15 @@ function drawFunnel() {
 }
 
 function drawComments() {
+  const shown = JSON.stringify(told.comments);
+  if ($("comments").dataset.shown === shown) return; // a player continues
+  $("comments").dataset.shown = shown;
   const rows = told.comments.map((comment) => make(
     "tr", "",
     make("td", "", when(comment.at)),
     make("td", "", make("bdi", "", comment.queue || NONE)),
     make("td", "", comment.seconds ? say(words.seconds, { n: whole.format(comment.seconds) }) : NONE),
-    make("td", "quiet", comment.kept ? words.left : words.deleted),
+    make("td", "quiet", comment.sound ? listen(comment.sound, told.plays, words.listen) : comment.kept ? words.left : words.deleted),
   ));
   $("comments").tBodies[0].replaceChildren(...rows);
   $("comments").hidden = !rows.length;

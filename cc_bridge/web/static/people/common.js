@@ -39,6 +39,19 @@ function make(name, className = "", ...children) {
   return element;
 }
 
+// A player of a recording, or a link to it if the recording is on another machine.
+function listen(address, plays, word) {
+  if (!plays) {
+    const link = make("a", "", word);
+    Object.assign(link, { href: address, target: "_blank", rel: "noreferrer" });
+    return link;
+  }
+  const player = make("audio");
+  Object.assign(player, { controls: true, preload: "none", src: address });
+  player.setAttribute("aria-label", word);
+  return player;
+}
+
 function write(element, text) {
   const shown = readable(text);
   if (element.textContent !== shown) element.textContent = shown;

@@ -11,6 +11,7 @@ const WORDS = {
     reasons: {
       low_rating: "Low rating", not_solved: "Not solved", comment: "Spoken comment",
       abandoned_twice: "Hung up twice", long_wait: "Long wait",
+      lost_call: "Lost call",
     },
     details: {
       no: "no to {question}",
@@ -18,7 +19,7 @@ const WORDS = {
     },
     due: "Due {at}", overdue: "Overdue since {at}", since: "Since {at}", queue: "Queue", agent: "Agent",
     customer: "Customer", taken: "Taken by {name}, {at}", done: "Done by {name}, {at}", dismissed: "Dismissed by {name}, {at}",
-    linked: "Next call with the customer: {at}.", of: "For {name}", nobody: "no number",
+    linked: "Next call with the customer: {at}.", of: "For {name}", nobody: "no number", history: "History", listen: "Listen",
     take: "Take", finish: "Done", dismiss: "Dismiss", send: "Save", back: "Back",
     outcome: "Result", why: "Reason for the dismissal",
     name_first: "Enter your name above first.", text_first: "Enter a text first.",
@@ -33,6 +34,7 @@ const WORDS = {
     reasons: {
       low_rating: "امتیاز پایین", not_solved: "مشکل حل نشده", comment: "نظر صوتی",
       abandoned_twice: "دو بار قطع پیش از پاسخ", long_wait: "انتظار طولانی",
+      lost_call: "تماس ازدست‌رفته",
     },
     details: {
       no: "پاسخ «خیر» به {question}",
@@ -40,7 +42,7 @@ const WORDS = {
     },
     due: "مهلت: {at}", overdue: "مهلت گذشته: {at}", since: "ثبت: {at}", queue: "صف", agent: "کارشناس",
     customer: "مشتری", taken: "در دست پیگیری {name}، {at}", done: "{name} انجام داد، {at}", dismissed: "{name} صرف‌نظر کرد، {at}",
-    linked: "گفتگوی بعدی با مشتری: {at}.", of: "برای {name}", nobody: "بدون شماره",
+    linked: "گفتگوی بعدی با مشتری: {at}.", of: "برای {name}", nobody: "بدون شماره", history: "سابقه", listen: "شنیدن",
     take: "پیگیری می‌کنم", finish: "انجام شد", dismiss: "صرف‌نظر", send: "ثبت", back: "بازگشت",
     outcome: "نتیجهٔ تماس", why: "علت صرف‌نظر",
     name_first: "ابتدا نام خود را در بالای صفحه بنویسید.", text_first: "ابتدا توضیحی بنویسید.",
@@ -96,20 +98,34 @@ function fact(word, ...content) {
   return make("div", "fact", make("span", "quiet", words[word]), " ", ...content);
 }
 
+function link(address, text) {
+  const element = make("a", "", make("bdi", "", text));
+  element.href = address;
+  return element;
+}
+
+// A masked or hashed number cannot be dialled.
+function dialled(number) {
+  if (!number || /[A-Za-z]/.test(number)) return make("bdi", "number", number || words.nobody);
+  const element = make("a", "number");
+  element.href = `tel:${number.replace(/[^0-9+*#]/g, "")}`;
+  element.textContent = number;
+  return element;
+}
+
 function told(each) {
   const reason = make("b", "", words.reasons[each.reason] ?? each.reason);
   const late = each.overdue ? "late" : "quiet";
   const closed = each.state === "done" || each.state === "dismissed";
   const due = closed ? "" : say(words[each.overdue ? "overdue" : "due"], { at: when(each.due_at) });
   const head = make("div", "head", reason, make("bdi", "quiet", detail(each)), make("span", `due ${late}`, due));
-  const number = each.number || words.nobody;
-  const customer = each.name ? [make("bdi", "", each.name), " ", make("bdi", "number", number)] : [make("bdi", "number", number)];
+  const customer = [link(each.customer_page, each.name || words.history), " ", dialled(each.number)];
   const facts = make(
     "div", "facts",
     fact("customer", ...customer),
     fact("queue", make("bdi", "", each.queue_title[language] || NONE)),
     fact("agent", make("bdi", "", each.agent || NONE)),
-    make("div", "fact quiet", say(words.since, { at: when(each.opened_at) })),
+    make("div", "fact", link(each.call_page, say(words.since, { at: when(each.opened_at) }))),
   );
   if (each.owner) facts.append(make("div", "fact quiet", say(words.of, { name: isolated(each.owner) })));
   const lines = [];
@@ -117,6 +133,7 @@ function told(each) {
   if (closed) lines.push(say(words[each.state], { name: isolated(each.closed_by), at: when(each.closed_at) }));
   if (each.linked_at) lines.push(say(words.linked, { at: when(each.linked_at) }));
   const notes = lines.map((line) => make("p", "note", line));
+  if (each.comment) notes.push(make("p", "note", listen(each.comment, each.plays, words.listen)));
   if (each.outcome) notes.push(make("p", "outcome", each.outcome));
   return make("div", "told", head, facts, ...notes);
 }

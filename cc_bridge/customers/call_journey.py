@@ -1,0 +1,117 @@
+"""The journey of one call: all stored records about it, and what a visitor may see of them. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from cc_bridge.customers.timeline import CustomerIdentity
+from cc_bridge.follow_ups.follow_up import FollowUp
+from cc_bridge.records import (
+    Answer,
+    Call,
+    NotRoutedCall,
+    QueueVisit,
+    Ring,
+    SurveyAttempt,
+    SurveyDecision,
+    Talk,
+)
+
+__all__ = ["CallJourney"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallJourney:
+    """The records of one call. The words in them, such as an outcome, are texts as stored.
+
+    call: None while the call lasts, and for a call that was imported from queue_log
+    follow_ups: those that the call opened, and those to which the call is linked
+    customer: the caller's id and name from the CRM
+    shared: many people call from this number
+    hidden: a part of the call is left out, because it belongs to a queue that the visitor may not see
+    """
+
+    pbx: str
+    call_id: str
+    call: Call | None
+    visits: tuple[QueueVisit, ...] = ()
+    rings: tuple[Ring, ...] = ()
+    talks: tuple[Talk, ...] = ()
+    decisions: tuple[SurveyDecision, ...] = ()
+    not_routed: tuple[NotRoutedCall, ...] = ()
+    attempts: tuple[SurveyAttempt, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    follow_ups: tuple[FollowUp, ...] = ()
+    customer: CustomerIdentity = field(default_factory=CustomerIdentity)
+    shared: bool = False
+    hidden: bool = False
+
+    @property
+    def caller_key(self) -> str:
+        """The caller key of the outside party; empty if the number is withheld."""
+        sources = (self.call, *self.visits, *self.attempts)
+        return next((each.caller_key for each in sources if each is not None and each.caller_key), "")
+
+    @property
+    def number(self) -> str:
+        """The number of the outside party in its stored form; empty if it is withheld."""
+        if self.call is not None and self.call.direction == "out":
+            return self.call.dialed
+        numbers = [each.caller_number for each in self.visits]
+        if self.call is not None:
+            numbers.append(self.call.caller_number)
+        return next(filter(None, numbers), "")
+
+    @property
+    def started_at(self) -> float:
+        """The start of the call, or the first instant that is stored about it."""
+        if self.call is not None:
+            return self.call.started_at
+        return min(
+            [each.entered_at for each in self.visits] + [each.answered_at for each in self.talks], default=0.0
+        )
+
+    @property
+    def uniqueid(self) -> str:
+        """The Uniqueid of the caller's channel."""
+        sources = (self.call, *self.visits, *self.talks)
+        return next((each.uniqueid for each in sources if each is not None), "")
+
+    @property
+    def queues(self) -> set[str]:
+        """The queues of all parts of the call; parts without a queue are left out."""
+        found = {each.queue for each in self.visits} | {each.queue for each in self.rings}
+        found |= {each.queue for each in self.talks} | {each.queue for each in self.decisions}
+        found |= {each.queue for each in self.attempts} | {each.queue for each in self.answers}
+        found |= {each.queue for each in self.not_routed} | {each.queue for each in self.follow_ups}
+        return found - {""}
+
+    def seen_by(self, sees: Callable[[str], bool]) -> "CallJourney | None":
+        """Return the parts of the journey that a visitor may see; None if the visitor may not see the call.
+
+        `sees` tells whether the visitor may see a queue. A part without a queue, such as a talk after a
+        transfer, is shown with the other parts of the call. A call without any queue is seen by those who may
+        see a queue without a name.
+        """
+        queues = self.queues
+        if not any(map(sees, queues or {""})):
+            return None
+        foreign = {queue for queue in queues if not sees(queue)}
+        if not foreign:
+            return self
+        return replace(
+            self,
+            visits=tuple(each for each in self.visits if each.queue not in foreign),
+            rings=tuple(each for each in self.rings if each.queue not in foreign),
+            talks=tuple(each for each in self.talks if each.queue not in foreign),
+            decisions=tuple(each for each in self.decisions if each.queue not in foreign),
+            not_routed=tuple(each for each in self.not_routed if each.queue not in foreign),
+            attempts=tuple(each for each in self.attempts if each.queue not in foreign),
+            answers=tuple(each for each in self.answers if self._queue_of(each) not in foreign),
+            follow_ups=tuple(each for each in self.follow_ups if each.queue not in foreign),
+            hidden=True,
+        )
+
+    def _queue_of(self, answer: Answer) -> str:
+        """Return the queue that an answer rates; for an answer without one, that of its survey."""
+        attempts = {each.attempt_id: each.queue for each in self.attempts}
+        return answer.queue or attempts.get(answer.attempt_id, "")
