@@ -123,11 +123,11 @@ class HttpConnection(HTTPChannel):
 
     # -- called by Twisted
 
-    def resetTimeout(self) -> None:  # noqa: N802
-        """Do nothing, so that no received byte extends a time limit; `dataReceived` sets these limits."""
-
     def dataReceived(self, data: bytes) -> None:
-        """Read a part of a request. The first part sets the time limit within which the rest must arrive."""
+        """Read a part of a request. The first part sets the time limit within which the rest must arrive.
+
+        Twisted's own method would let each part extend the limit.
+        """
         if self._refused:
             return
         if data and self._between_requests:

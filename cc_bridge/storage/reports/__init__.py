@@ -6,12 +6,16 @@ have the figures that a query needs, it reads the roll-ups instead of the rows. 
 subject; `span_queries.py` has the code that they all use.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from sqlalchemy import Connection, Engine
 
+from cc_bridge.reports import source
+from cc_bridge.reports.query import Dimension
 from cc_bridge.storage.reports.agents import AgentQueries
+from cc_bridge.storage.reports.queue_spellings import respelled_keys
 from cc_bridge.storage.reports.talks import TalkQueries
 from cc_bridge.storage.reports.visits import VisitQueries
 from cc_bridge.storage.reports.voice import SurveyQueries
@@ -46,5 +50,39 @@ def reading(engine: Engine) -> Generator[Connection]:
 class SqlSource(VisitQueries, TalkQueries, AgentQueries, SurveyQueries):
     """The database as the source of the figures of one report.
 
-    One transaction reads all figures, so that they are consistent with each other.
+    One transaction reads all figures, so that they are consistent with each other. A queue has one spelling
+    in all rows, although the database may have several.
     """
+
+    def visits(self, by: Dimension) -> Iterator[source.VisitSums]:
+        return respelled_keys(self._spellings, by, super().visits(by))
+
+    def talks(self, by: Dimension) -> Iterator[source.TalkSums]:
+        return respelled_keys(self._spellings, by, super().talks(by))
+
+    def transfers(self, by: Dimension) -> Iterator[source.TransferCount]:
+        return respelled_keys(self._spellings, by, super().transfers(by))
+
+    def journeys(self, by: Dimension) -> Iterator[source.JourneyCount]:
+        return respelled_keys(self._spellings, by, super().journeys(by))
+
+    def answers(self, by: Dimension) -> Iterator[source.AnswerCount]:
+        return respelled_keys(self._spellings, by, super().answers(by))
+
+    def invitations(self, by: Dimension) -> Iterator[source.InvitationCount]:
+        return respelled_keys(self._spellings, by, super().invitations(by))
+
+    def not_routed(self, by: Dimension) -> Iterator[source.NotRoutedCount]:
+        return respelled_keys(self._spellings, by, super().not_routed(by))
+
+    def attempts(self, by: Dimension) -> Iterator[source.AttemptCount]:
+        return respelled_keys(self._spellings, by, super().attempts(by))
+
+    def rated(self) -> Iterator[source.RatedBy]:
+        for row in super().rated():
+            of_queue = row.factor is Dimension.QUEUE
+            yield replace(row, key=self._spellings.get(str(row.key), row.key)) if of_queue else row
+
+    def hangups(self) -> Iterator[source.HangupCount]:
+        for row in super().hangups():
+            yield replace(row, queue=self._spellings.get(row.queue, row.queue))

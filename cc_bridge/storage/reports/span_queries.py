@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from cc_bridge.reports.query import Dimension, QueueSettings, ReportQuery
 from cc_bridge.storage.reports.instants import DAY, LocalTime
+from cc_bridge.storage.reports.queue_spellings import spellings
 from cc_bridge.storage.rollups.refresh import refreshed_until
 from cc_bridge.storage.schema.column_types import without_index
 from cc_bridge.storage.schema.tables import queue_visits
@@ -53,7 +54,8 @@ class SpanQueries:
         """
         self._connection = connection
         self._dialect = connection.dialect.name
-        stored = list(_stored_queues(connection)) if ask.queues or ask.settings else []
+        stored = list(_stored_queues(connection))
+        self._spellings = spellings(connection, stored, ask.settings)
         if ask.queues:
             ask = replace(ask, queues=tuple(sorted({*ask.queues, *filter(ask.covers, stored)})))
         self._ask = ask

@@ -202,6 +202,31 @@ def test_the_case_of_a_queues_name_does_not_matter(engine, name):
     assert theirs | {"queues": ours["queues"]} == ours
 
 
+@pytest.fixture(scope="module")
+def renamed(all_records, tmp_path_factory):
+    """Return a database in which the queue `sales` was spelled `SALES` in the first half of the span."""
+    halfway = (midnight(FIRST) + midnight(LAST)) / 2
+    times = ("entered_at", "answered_at", "started_at", "decided_at", "ended_at")
+
+    def respelled(record):
+        at = next((getattr(record, time) for time in times if hasattr(record, time)), halfway)
+        old = getattr(record, "queue", "") == "sales" and at < halfway
+        return replace(record, queue="SALES") if old else record
+
+    engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('renamed') / 'calls.sqlite'}")
+    fill(engine, list(map(respelled, all_records)))
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("name", "by"), EVERY)
+@pytest.mark.parametrize("configured", [True, False])
+def test_a_queue_that_is_stored_in_two_spellings_is_one_queue(engine, renamed, name, by, configured):
+    """The spelling of the configuration is shown, otherwise the newest."""
+    changes = {} if configured else {"settings": QueueMap({"support": SETTINGS["support"]})}
+    assert content(made(renamed, name, by, **changes)) == content(made(engine, name, by, **changes))
+
+
 def test_a_queue_alone(engine, inside):
     (row,) = made(engine, "service", queues=("sales",)).tables[0].rows
     assert row.cells[0].value == sum(visit.queue == "sales" for visit in inside[QueueVisit])

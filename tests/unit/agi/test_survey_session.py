@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 import pytest
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.threadpool import ThreadPool
 
 from cc_bridge.agi import survey_session
 from cc_bridge.agi.server import AgiLimits, FastAgiFactory
 from cc_bridge.agi.survey_script import SurveyScript
+from cc_bridge.errors import StorageError
 from cc_bridge.records import Answer, AttributedBy, OptOut, SurveyAttempt, SurveyResult, Trigger
 from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
 from cc_bridge.surveys.definition import parse_survey
@@ -671,3 +674,15 @@ def test_bad_heads(bridge, head, reason):
     talk(bridge, head=head)
     assert bridge.factory.refused == {reason: 1}
     assert not bridge.records
+
+
+@pytest.mark.parametrize(("seconds", "consequence"), [(3, "the survey ends"), (0, "the survey has ended")])
+def test_the_log_says_what_a_failed_store_means(seconds, consequence):
+    ids = {"uniqueid": "1.1", "call_id": "1.1", "attempt_id": "1.1-1"}
+    with capturedLogs() as logs:
+        failing = survey_session._store_within(
+            "answer", lambda _: fail(StorageError("x")), Clock(), seconds, ids
+        )
+        Deferred.fromCoroutine(failing)
+    (line,) = map(formatEvent, logs)
+    assert consequence in line

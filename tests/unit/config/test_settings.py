@@ -454,7 +454,7 @@ def test_to_act_is_worse_than_to_warning(tmp_path, line, says):
 
 @pytest.mark.parametrize(("begin", "end"), [("20:00", "09:00"), ("09:00", "09:00"), ("09:00", "00:00")])
 def test_callbacks_never_pass_midnight(tmp_path, begin, end):
-    with pytest.raises(ConfigError, match="call_until .* must be later than call_from .*pass midnight"):
+    with pytest.raises(ConfigError, match=r"call_until .* must be later than call_from .*pass midnight"):
         load(written(tmp_path, f'[callback]\ncall_from = "{begin}"\ncall_until = "{end}"\n'))
     config = load(written(tmp_path, f'[callback]\ncall_from = "{begin}"\ncall_until = "24:00"\n'))
     assert config.callback.call_until == "24:00"

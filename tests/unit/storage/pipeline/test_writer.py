@@ -551,3 +551,18 @@ def stored(file):
         }
     except sqlite3.OperationalError:  # no tables yet: nothing was written
         return {}
+
+
+def test_the_log_says_what_the_reactor_does_not_hear_of(opener):
+    def stopped(*_):
+        raise RuntimeError("the reactor has stopped")
+
+    writer = Writer(SqlSink(opener), stopped)
+    writer.start()
+    with capturedLogs() as logs:
+        writer.commit(visit(1))
+        writer.stop(20)
+        writer._thread.join(20)
+    told = [line for line in map(formatEvent, logs) if "cannot report" in line]
+    assert ["which records are on disk" in line for line in told] == [True, False]
+    assert ["that it has ended" in line for line in told] == [False, True]
