@@ -1,0 +1,266 @@
+"""The filter of a list of calls: what is listed, of which days, and under which conditions. Pure.
+
+A filter is part of the address of the page `/calls`: the query of the URL. `to_query` and `from_query`
+convert between the two. The values in an address may come from anyone, so `from_query` checks each of them.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from cc_bridge.customers.lost_calls import LostCallStatus
+from cc_bridge.kpis.question_kinds import KINDS
+from cc_bridge.records import Outcome, RingOutcome, SurveyResult, Transfer
+from cc_bridge.reports.calendar import read_date
+from cc_bridge.reports.query import Dimension, Group
+
+__all__ = ["AGENTS_SPOKEN", "CallFilter", "ListCondition", "ListKind", "RowKey"]
+
+AGENTS_SPOKEN = "agents_spoken"
+"""A factor of the report `causes` that is no Dimension: the number of talks in a call; 3 means 3 or more."""
+
+_LONGEST = 200  # characters of a value
+_MOST = 200  # values of one argument
+_LONGEST_NUMBER = 9  # characters
+
+
+class ListKind(StrEnum):
+    """What is listed: each row of the list is one of these."""
+
+    VISITS = "visits"
+    CALLS = "calls"  # with a queue
+    TALKS = "talks"  # of a queue
+    RINGS = "rings"
+    ANSWERS = "answers"
+    DECISIONS = "decisions"  # survey decisions, without those for callbacks
+    ATTEMPTS = "attempts"
+    NOT_ROUTED = "not-routed"
+    LOST_CALLS = "lost-calls"  # of known callers, each with its result
+
+
+class ListCondition(NamedTuple):
+    """A condition for the listed rows: the property `name` has one of `values`."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+class RowKey(NamedTuple):
+    """The row of a report to which the listed rows belong.
+
+    by: a Dimension or AGENTS_SPOKEN
+    others: the list has all rows except those of the key
+    """
+
+    by: str
+    key: Group
+    others: bool = False
+
+
+_YES, _EITHER = ("yes",), ("yes", "no")
+# The conditions of each kind of list, with their values; None: any word.
+_CONDITIONS: Mapping[ListKind, Mapping[str, Collection[str] | None]] = {
+    ListKind.VISITS: {
+        "outcome": tuple(Outcome),
+        "in-time": _EITHER,  # the wait is at most the threshold of the queue's service level
+        "short-abandon": _EITHER,
+        "ringing": _YES,  # an agent's phone rang when the caller left
+        "exact-wait": _YES,  # the wait time is in the sums
+        "open": _EITHER,  # the caller came within the configured opening hours of the queue
+        "rated": _EITHER,
+    },
+    ListKind.CALLS: {"answered": _EITHER, "several": ("queues", "agents")},
+    ListKind.TALKS: {"whole": _YES, "transfer": tuple(Transfer)},  # whole: observed from start to end
+    ListKind.RINGS: {"outcome": tuple(RingOutcome)},
+    ListKind.ANSWERS: {
+        "kind": tuple(KINDS),
+        "question": None,
+        "value": tuple(map(str, range(11))),
+        "person": ("known",),  # the answer rates an agent
+    },
+    ListKind.DECISIONS: {"stage": None, "eligible": _YES},
+    ListKind.ATTEMPTS: {"result": tuple(SurveyResult), "reason": None},
+    ListKind.NOT_ROUTED: {},
+    ListKind.LOST_CALLS: {"result": tuple(LostCallStatus), "decided": _EITHER},
+}
+_NAMES = {
+    Dimension.QUEUE,
+    Dimension.AGENT,
+    Dimension.STAGE,
+    Dimension.LANGUAGE,
+}  # dimensions whose keys are texts
+# The dimensions of each kind of list besides queue, stage and the dimensions of time, which all kinds have.
+_MORE_DIMENSIONS: Mapping[ListKind, Collection[str]] = {
+    ListKind.VISITS: (Dimension.AGENT, Dimension.LANGUAGE, Dimension.WAIT_BAND),
+    ListKind.CALLS: (Dimension.LANGUAGE, Dimension.WAIT_BAND),
+    ListKind.TALKS: (Dimension.AGENT,),
+    ListKind.RINGS: (Dimension.AGENT,),
+    ListKind.ANSWERS: (Dimension.AGENT, Dimension.LANGUAGE, Dimension.WAIT_BAND, AGENTS_SPOKEN),
+    ListKind.DECISIONS: (Dimension.AGENT,),
+    ListKind.ATTEMPTS: (Dimension.AGENT, Dimension.LANGUAGE),
+    ListKind.NOT_ROUTED: (Dimension.AGENT,),
+    ListKind.LOST_CALLS: (),
+}
+_NOT_OF_ALL = {Dimension.AGENT, Dimension.LANGUAGE, Dimension.WAIT_BAND, Dimension.PART, AGENTS_SPOKEN}
+_WITHOUT_AGENT = {ListKind.CALLS, ListKind.LOST_CALLS}
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """The filter of a list; the list covers the local days from `first` to `last`, both included.
+
+    queues: the queues of the list, where the case of letters is ignored; empty means all
+    agent: the agent of the listed rows; empty means all
+    rows: the report rows to which each listed row belongs
+    conditions: the conditions that each listed row meets
+    marks: the conditions that marked rows meet besides. The list of a share has all rows from which the share
+        is computed, and the rows of the numerator are marked
+    """
+
+    first: date
+    last: date
+    kind: ListKind = ListKind.VISITS
+    pbx: str = ""
+    queues: tuple[str, ...] = ()
+    agent: str = ""
+    rows: tuple[RowKey, ...] = ()
+    conditions: tuple[ListCondition, ...] = ()
+    marks: tuple[ListCondition, ...] = ()
+
+    @property
+    def takes_agent(self) -> bool:
+        """Whether the list can be limited to one agent."""
+        return self.kind not in _WITHOUT_AGENT
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Return the values of the condition called `name`; empty without such a condition."""
+        return next((each.values for each in self.conditions if each.name == name), ())
+
+    def key(self, by: str) -> Group | None:
+        """Return the key of the report row of a dimension; None if the list is not of one such row."""
+        return next((row.key for row in self.rows if row.by == by and not row.others), None)
+
+    def to_query(self) -> str:
+        """Return the filter as the query of a URL, without the question mark."""
+        return urlencode(list(self.pairs()))
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield the arguments of the URL, each as name and value."""
+        if self.kind is not ListKind.VISITS:
+            yield "list", self.kind.value
+        yield "from", self.first.isoformat()
+        yield "to", self.last.isoformat()
+        yield from (("queue", queue) for queue in self.queues)
+        yield from ((name, value) for name, value in (("agent", self.agent), ("pbx", self.pbx)) if value)
+        for row in self.rows:
+            yield "not" if row.others else "row", f"{row.by}:{row.key}"
+        yield from ((each.name, value) for each in self.conditions for value in each.values)
+        yield from (("mark", f"{each.name}:{value}") for each in self.marks for value in each.values)
+
+    @classmethod
+    def from_query(cls, arguments: Mapping[str, Sequence[str]], first: date, last: date) -> "CallFilter":
+        """Return the filter of the arguments of a URL. Unknown arguments are ignored.
+
+        `first` and `last` are the days of a URL that names none. An empty value is ignored, like the empty
+        field of a form; only `row`, `not`, `mark`, `reason` and `stage` can have an empty value. Raises
+        ValueError with one sentence about the first wrong value.
+        """
+        texts = _Arguments(arguments)
+        kind = texts.of("list", ListKind.VISITS)
+        try:
+            kind = ListKind(kind)
+        except ValueError:
+            raise ValueError(f"list={kind!r} is not one of {', '.join(ListKind)}") from None
+        first_text, last_text = texts.of("from"), texts.of("to")
+        last = read_date(last_text) if last_text else last
+        first = read_date(first_text) if first_text else min(first, last)
+        if first > last:
+            raise ValueError(f"the day from={first} is after to={last}")
+        conditions = [(name, value) for name in _CONDITIONS[kind] for value in texts.all(name)]
+        found = cls(
+            first,
+            last,
+            kind,
+            texts.of("pbx"),
+            tuple(filter(None, texts.all("queue"))),
+            texts.of("agent"),
+            tuple(_rows(kind, texts)),
+            _conditions(
+                kind, ((name, value) for name, value in conditions if value or _may_be_empty(kind, name))
+            ),
+            _conditions(kind, (_pair("mark", text) for text in texts.all("mark"))),
+        )
+        if found.agent and not found.takes_agent:
+            raise ValueError(f"the list {kind} has no agent: leave agent={found.agent!r} out")
+        return found
+
+
+class _Arguments:
+    """The arguments of a URL, each value checked for its length."""
+
+    def __init__(self, arguments: Mapping[str, Sequence[str]]) -> None:
+        self._arguments = arguments
+
+    def all(self, name: str) -> list[str]:
+        """Return the different values of an argument in their order."""
+        values = list(dict.fromkeys(self._arguments.get(name, ())))
+        if len(values) > _MOST:
+            raise ValueError(f"{name} has more than {_MOST} values")
+        for value in values:
+            if len(value) > _LONGEST or "\0" in value:
+                raise ValueError(
+                    f"a value of {name} has more than {_LONGEST} characters, or one that is no text"
+                )
+        return values
+
+    def of(self, name: str, default: str = "") -> str:
+        """Return the last value of an argument; `default` if it is missing or empty."""
+        values = self.all(name)
+        return values[-1] or default if values else default
+
+
+def _may_be_empty(kind: ListKind, name: str) -> bool:
+    return name != "question" and _CONDITIONS[kind][name] is None
+
+
+def _pair(argument: str, text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise ValueError(f"{argument}={text!r} is not written as NAME:VALUE")
+    return name, value
+
+
+def _rows(kind: ListKind, texts: _Arguments) -> Iterator[RowKey]:
+    for argument in ("row", "not"):
+        for text in texts.all(argument):
+            by, value = _pair(argument, text)
+            if by not in {*Dimension, AGENTS_SPOKEN} or (
+                by in _NOT_OF_ALL and by not in _MORE_DIMENSIONS[kind]
+            ):
+                raise ValueError(f"{argument}={text!r}: the list {kind} has no {by!r}")
+            yield RowKey(by, value if by in _NAMES else _number(argument, text, value), argument == "not")
+
+
+def _number(argument: str, text: str, value: str) -> int:
+    try:
+        if len(value) <= _LONGEST_NUMBER:
+            return int(value)
+    except ValueError:
+        pass
+    raise ValueError(f"{argument}={text!r} needs a number after the colon")
+
+
+def _conditions(kind: ListKind, pairs: Iterable[tuple[str, str]]) -> tuple[ListCondition, ...]:
+    found: dict[str, tuple[str, ...]] = {}
+    known = _CONDITIONS[kind]
+    for name, value in pairs:
+        if name not in known:
+            raise ValueError(f"the list {kind} has no condition {name!r}")
+        values = known[name]
+        if values is not None and value not in values:
+            raise ValueError(f"{name}={value!r} is not one of {', '.join(values)}")
+        found[name] = (*found.get(name, ()), value)
+    return tuple(ListCondition(name, values) for name, values in found.items())
