@@ -84,7 +84,7 @@ _CONDITIONS: Mapping[ListKind, Mapping[str, Collection[str] | None]] = {
     ListKind.DECISIONS: {"stage": None, "eligible": _YES},
     ListKind.ATTEMPTS: {"result": tuple(SurveyResult), "reason": None},
     ListKind.NOT_ROUTED: {},
-    ListKind.LOST_CALLS: {"result": tuple(LostCallStatus), "decided": _EITHER},
+    ListKind.LOST_CALLS: {"decided": _EITHER, "result": tuple(LostCallStatus)},
 }
 _NAMES = {
     Dimension.QUEUE,

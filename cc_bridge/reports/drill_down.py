@@ -148,7 +148,7 @@ def _listed(row: ReportRow, column: Column) -> _Listed | None:
         case "score":
             question, score = map(str, row.keys[:2])
             listed = _score(score)
-            return replace(listed, conditions=_is("question", question) + listed.conditions)
+            return replace(listed, conditions=listed.conditions + _is("question", question))
         case "callers" | "of_all":
             return _reason(str(row.keys[0]), str(row.keys[1]), share=column.name == "of_all")
         case "before" | "after":
