@@ -14,21 +14,26 @@ from urllib.parse import urlencode
 from cc_bridge.customers.lost_calls import LostCallStatus
 from cc_bridge.kpis.question_kinds import KINDS
 from cc_bridge.records import Outcome, RingOutcome, SurveyResult, Transfer
-from cc_bridge.reports.calendar import read_date
+from cc_bridge.reports.calendar import FIRST_DAY, LAST_DAY, Days, read_date
+from cc_bridge.reports.lost_call_callbacks import BY as LOST_CALLS_BY
 from cc_bridge.reports.query import Dimension, Group
 
-__all__ = ["AGENTS_SPOKEN", "CallFilter", "ListCondition", "ListKind", "RowKey"]
+__all__ = ["AGENTS_SPOKEN", "COMPLETE", "CallFilter", "ListCondition", "ListKind", "RowKey"]
 
 AGENTS_SPOKEN = "agents_spoken"
 """A factor of the report `causes` that is no Dimension: the number of talks in a call; 3 means 3 or more."""
 
+COMPLETE = "complete"
+"""The word for the empty reason of a survey that is not incomplete."""
+
 _LONGEST = 200  # characters of a value
 _MOST = 200  # values of one argument
 _LONGEST_NUMBER = 9  # characters
+_FIRST_DAY, _LAST_DAY = map(Days.number, (FIRST_DAY, LAST_DAY))
 
 
 class ListKind(StrEnum):
-    """What is listed: each row of the list is one of these."""
+    """The kind of a list: each of its rows is one visit, one talk, or another part of a call."""
 
     VISITS = "visits"
     CALLS = "calls"  # with a queue
@@ -82,7 +87,7 @@ _CONDITIONS: Mapping[ListKind, Mapping[str, Collection[str] | None]] = {
         "person": ("known",),  # the answer rates an agent
     },
     ListKind.DECISIONS: {"stage": None, "eligible": _YES},
-    ListKind.ATTEMPTS: {"result": tuple(SurveyResult), "reason": None},
+    ListKind.ATTEMPTS: {"result": tuple(SurveyResult), "reason": None},  # COMPLETE: without a reason
     ListKind.NOT_ROUTED: {},
     ListKind.LOST_CALLS: {"decided": _EITHER, "result": tuple(LostCallStatus)},
 }
@@ -92,7 +97,7 @@ _NAMES = {
     Dimension.STAGE,
     Dimension.LANGUAGE,
 }  # dimensions whose keys are texts
-# The dimensions of each kind of list besides queue, stage and the dimensions of time, which all kinds have.
+# The dimensions of each kind of list besides queue, stage and the dimensions of time, which these kinds have.
 _MORE_DIMENSIONS: Mapping[ListKind, Collection[str]] = {
     ListKind.VISITS: (Dimension.AGENT, Dimension.LANGUAGE, Dimension.WAIT_BAND),
     ListKind.CALLS: (Dimension.LANGUAGE, Dimension.WAIT_BAND),
@@ -102,7 +107,6 @@ _MORE_DIMENSIONS: Mapping[ListKind, Collection[str]] = {
     ListKind.DECISIONS: (Dimension.AGENT,),
     ListKind.ATTEMPTS: (Dimension.AGENT, Dimension.LANGUAGE),
     ListKind.NOT_ROUTED: (Dimension.AGENT,),
-    ListKind.LOST_CALLS: (),
 }
 _NOT_OF_ALL = {Dimension.AGENT, Dimension.LANGUAGE, Dimension.WAIT_BAND, Dimension.PART, AGENTS_SPOKEN}
 _WITHOUT_AGENT = {ListKind.CALLS, ListKind.LOST_CALLS}
@@ -157,16 +161,17 @@ class CallFilter:
         yield from ((name, value) for name, value in (("agent", self.agent), ("pbx", self.pbx)) if value)
         for row in self.rows:
             yield "not" if row.others else "row", f"{row.by}:{row.key}"
-        yield from ((each.name, value) for each in self.conditions for value in each.values)
-        yield from (("mark", f"{each.name}:{value}") for each in self.marks for value in each.values)
+        for each in self.conditions:
+            yield from ((each.name, value) for value in _joined(self.kind, each))
+        for each in self.marks:
+            yield from (("mark", f"{each.name}:{value}") for value in _joined(self.kind, each))
 
     @classmethod
     def from_query(cls, arguments: Mapping[str, Sequence[str]], first: date, last: date) -> "CallFilter":
         """Return the filter of the arguments of a URL. Unknown arguments are ignored.
 
         `first` and `last` are the days of a URL that names none. An empty value is ignored, like the empty
-        field of a form; only `row`, `not`, `mark`, `reason` and `stage` can have an empty value. Raises
-        ValueError with one sentence about the first wrong value.
+        field of a form. Raises ValueError with one sentence about the first wrong value.
         """
         texts = _Arguments(arguments)
         kind = texts.of("list", ListKind.VISITS)
@@ -179,7 +184,7 @@ class CallFilter:
         first = read_date(first_text) if first_text else min(first, last)
         if first > last:
             raise ValueError(f"the day from={first} is after to={last}")
-        conditions = [(name, value) for name in _CONDITIONS[kind] for value in texts.all(name)]
+        conditions = ((name, value) for name in _CONDITIONS[kind] for value in texts.all(name))
         found = cls(
             first,
             last,
@@ -188,14 +193,17 @@ class CallFilter:
             tuple(filter(None, texts.all("queue"))),
             texts.of("agent"),
             tuple(_rows(kind, texts)),
-            _conditions(
-                kind, ((name, value) for name, value in conditions if value or _may_be_empty(kind, name))
-            ),
+            _conditions(kind, ((name, value) for name, value in conditions if value)),
             _conditions(kind, (_pair("mark", text) for text in texts.all("mark"))),
         )
         if found.agent and not found.takes_agent:
             raise ValueError(f"the list {kind} has no agent: leave agent={found.agent!r} out")
         return found
+
+
+def _joined(kind: ListKind, condition: ListCondition) -> tuple[str, ...]:
+    """Return the values of a condition in a URL: one text for all, unless a value may contain a comma."""
+    return condition.values if _CONDITIONS[kind][condition.name] is None else (",".join(condition.values),)
 
 
 class _Arguments:
@@ -222,10 +230,6 @@ class _Arguments:
         return values[-1] or default if values else default
 
 
-def _may_be_empty(kind: ListKind, name: str) -> bool:
-    return name != "question" and _CONDITIONS[kind][name] is None
-
-
 def _pair(argument: str, text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon:
@@ -237,11 +241,19 @@ def _rows(kind: ListKind, texts: _Arguments) -> Iterator[RowKey]:
     for argument in ("row", "not"):
         for text in texts.all(argument):
             by, value = _pair(argument, text)
-            if by not in {*Dimension, AGENTS_SPOKEN} or (
-                by in _NOT_OF_ALL and by not in _MORE_DIMENSIONS[kind]
-            ):
+            if not _has(kind, by):
                 raise ValueError(f"{argument}={text!r}: the list {kind} has no {by!r}")
-            yield RowKey(by, value if by in _NAMES else _number(argument, text, value), argument == "not")
+            key = value if by in _NAMES else _number(argument, text, value)
+            if by == Dimension.DAY and not _FIRST_DAY <= int(key) <= _LAST_DAY:
+                raise ValueError(f"{argument}={text!r}: the day is not from {FIRST_DAY} to {LAST_DAY}")
+            yield RowKey(by, key, argument == "not")
+
+
+def _has(kind: ListKind, by: str) -> bool:
+    """Return whether the rows of a list can be those of one value of a dimension."""
+    if kind is ListKind.LOST_CALLS:
+        return by in LOST_CALLS_BY
+    return by in _MORE_DIMENSIONS[kind] or (by in {*Dimension} and by not in _NOT_OF_ALL)
 
 
 def _number(argument: str, text: str, value: str) -> int:
@@ -260,7 +272,8 @@ def _conditions(kind: ListKind, pairs: Iterable[tuple[str, str]]) -> tuple[ListC
         if name not in known:
             raise ValueError(f"the list {kind} has no condition {name!r}")
         values = known[name]
-        if values is not None and value not in values:
+        wanted = [value] if values is None else value.split(",")
+        if values is not None and not set(wanted) <= set(values):
             raise ValueError(f"{name}={value!r} is not one of {', '.join(values)}")
-        found[name] = (*found.get(name, ()), value)
+        found[name] = tuple(dict.fromkeys((*found.get(name, ()), *wanted)))
     return tuple(ListCondition(name, values) for name, values in found.items())

@@ -25,7 +25,7 @@ __all__ = ["calls_behind"]
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """What the list of a column has: the kind of its rows, their conditions, and those of marked rows."""
+    """The list of a column: the kind of its rows, their conditions, and the conditions of marked rows."""
 
     kind: ListKind
     conditions: tuple[ListCondition, ...] = ()
@@ -160,11 +160,11 @@ def _listed(row: ReportRow, column: Column) -> _Listed | None:
 
 
 def _reason(step: str, reason: str, *, share: bool) -> _Listed:
-    """Return the list of a row of the table `reasons`. The key of a survey without a reason is `complete`."""
+    """Return the list of a row of the table `reasons`."""
     if step == "step_funnel":
         kind, found = ListKind.DECISIONS, _is("stage", reason)
     else:
-        kind, found = ListKind.ATTEMPTS, _is("reason", "" if reason == "complete" else reason)
+        kind, found = ListKind.ATTEMPTS, _is("reason", reason)
     return _Listed(kind, (), found) if share else _Listed(kind, found)
 
 

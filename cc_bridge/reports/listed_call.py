@@ -1,8 +1,9 @@
 """The rows of a list of calls. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["GivenAnswer", "ListedCall"]
+__all__ = ["CallListPart", "GivenAnswer", "ListedCall"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +43,12 @@ class ListedCall:
     talk_seconds: float | None = None
     answers: tuple[GivenAnswer, ...] = ()
     marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallListPart:
+    """A part of a list: the numbers of all rows and of all marked rows, and the rows of this part."""
+
+    count: int
+    marked: int
+    rows: Sequence[ListedCall]

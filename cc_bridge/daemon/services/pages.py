@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.access import Access
+from cc_bridge.daemon.services.call_pages import calls_page
 from cc_bridge.web.pages.home import HomePage
 from cc_bridge.web.pages.log_in import LogInPage, LogOutPage
 from cc_bridge.web.pages.page import PageHost
@@ -21,6 +22,7 @@ class Pages(DaemonService):
     """The service of the pages.
 
     home: the page at /
+    calls: the page at /calls, without the pages of single calls below it
     resources: the other pages, by the first part of their path
     """
 
@@ -30,7 +32,9 @@ class Pages(DaemonService):
         self.reads = context.database.read_pool("pages", _READS)
         self.host = PageHost(access.site, now, context.in_thread, context.reactor)
         self.home = HomePage(self.host)
+        self.calls = calls_page(self.host, self.reads, lambda: self.config)
         self.resources: Mapping[str, Resource] = {
+            "calls": self.calls,
             "login": LogInPage(self.host, access.site, access.log_in),
             "logout": LogOutPage(self.host),
         }

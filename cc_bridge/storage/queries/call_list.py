@@ -5,31 +5,28 @@ rows.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
 from cc_bridge.customers.lost_calls import LostCall
 from cc_bridge.reports.call_filter import CallFilter, ListCondition, ListKind
-from cc_bridge.reports.listed_call import ListedCall
+from cc_bridge.reports.listed_call import CallListPart
 from cc_bridge.reports.lost_call_callbacks import covered, row_key
 from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.storage.queries.call_details import CallDetails
 from cc_bridge.storage.queries.lost_calls import lost_between
 from cc_bridge.storage.reports.listed_rows import ListedRows, narrowed
-from cc_bridge.storage.schema.tables import survey_attempts
+from cc_bridge.storage.reports.span_queries import stored_names
+from cc_bridge.storage.schema.tables import queue_visits, survey_attempts
 
-__all__ = ["CallListPage", "read_calls"]
+__all__ = ["queues_with_visits", "read_calls"]
 
 
-@dataclass(frozen=True, slots=True)
-class CallListPage:
-    """A part of a list: the numbers of all rows and of all marked rows, and the rows of this part."""
-
-    count: int
-    marked: int
-    rows: Sequence[ListedCall]
+def queues_with_visits(connection: Connection) -> Sequence[str]:
+    """Return the names of all queues that have a visit in the database, as they are stored."""
+    return list(stored_names(connection, queue_visits.c.queue))
 
 
 def read_calls(
@@ -41,7 +38,7 @@ def read_calls(
     *,
     skip: int = 0,
     most: int = 50,
-) -> CallListPage:
+) -> CallListPart:
     """Return up to `most` rows of a list, the newest first, after the first `skip` rows.
 
     `ask` has the days, queues, agent and PBX of the filter `wanted`, and the settings of the queues. `now` is
@@ -55,7 +52,7 @@ def read_calls(
     totals = select(func.count(), func.sum(mark)).select_from(found.source).where(*found.where)
     count, marked = connection.execute(totals).one()
     if skip >= count or not most:
-        return CallListPage(count, int(marked or 0), ())
+        return CallListPart(count, int(marked or 0), ())
     columns: list[Any] = [*table.c, mark.label("marked")]
     if wanted.kind is ListKind.ANSWERS:
         columns += [survey_attempts.c.call_id, survey_attempts.c.queue.label("attempt_queue")]
@@ -63,7 +60,7 @@ def read_calls(
     page = select(*columns).select_from(found.source).where(*found.where).order_by(*newest)
     rows = connection.execute(page.offset(skip).limit(most)).all()
     details = CallDetails(connection, rows, ask)
-    return CallListPage(count, int(marked or 0), [details.listed(wanted.kind, row) for row in rows])
+    return CallListPart(count, int(marked or 0), [details.listed(wanted.kind, row) for row in rows])
 
 
 _LOST: Mapping[str, Callable[[LostCall], str]] = {
@@ -80,7 +77,7 @@ def _lost(
     shared: Collection[str],
     skip: int,
     most: int,
-) -> CallListPage:
+) -> CallListPart:
     """Return a part of a list of lost calls. SQL cannot find their results, so all of them are read."""
 
     def meets(call: LostCall, conditions: Sequence[ListCondition]) -> bool:
@@ -100,4 +97,4 @@ def _lost(
         replace(details.listed(wanted.kind, call), marked=bool(wanted.marks) and meets(call, wanted.marks))
         for call in shown
     ]
-    return CallListPage(len(found), marked, rows)
+    return CallListPart(len(found), marked, rows)

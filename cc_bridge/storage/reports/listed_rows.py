@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from cc_bridge.records import Outcome, Trigger
 from cc_bridge.reports.calendar import day_of
-from cc_bridge.reports.call_filter import AGENTS_SPOKEN, CallFilter, ListCondition, ListKind, RowKey
+from cc_bridge.reports.call_filter import AGENTS_SPOKEN, COMPLETE, CallFilter, ListCondition, ListKind, RowKey
 from cc_bridge.reports.opening_hours import is_open
 from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.voice import NO_CALLERS
@@ -238,5 +238,7 @@ _CONDITIONS: Mapping[tuple[ListKind, str], _Meets] = {
     (ListKind.DECISIONS, "stage"): _one_of(survey_decisions.c.stage),
     (ListKind.DECISIONS, "eligible"): _yes(lambda _: survey_decisions.c.stage.not_in(sorted(NO_CALLERS))),
     (ListKind.ATTEMPTS, "result"): _one_of(survey_attempts.c.result),
-    (ListKind.ATTEMPTS, "reason"): _one_of(survey_attempts.c.reason),
+    (ListKind.ATTEMPTS, "reason"): lambda _rows, values: survey_attempts.c.reason.in_(
+        ["" if value == COMPLETE else value for value in values]
+    ),
 }
