@@ -124,7 +124,8 @@ class CallWords:
             return scores if scores != value else self.texts.get(f"kind_{value}", value)
         if name == "value":
             return self.wording.figures_of(value)
-        return self._isolated(self.word(kind, value))
+        word = self.word(kind, value)
+        return self._isolated(word[:1].lower() + word[1:])
 
     def _days(self, wanted: CallFilter) -> str:
         first, last = (self.wording.date(day) for day in (wanted.first, wanted.last))
