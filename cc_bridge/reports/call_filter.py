@@ -73,7 +73,7 @@ _CONDITIONS: Mapping[ListKind, Mapping[str, Collection[str] | None]] = {
         "in-time": _EITHER,  # the wait is at most the threshold of the queue's service level
         "short-abandon": _EITHER,
         "ringing": _YES,  # an agent's phone rang when the caller left
-        "exact-wait": _YES,  # the wait time is in the sums
+        "partial": _YES,  # partial visits; other lists of visits have none, like the other figures
         "open": _EITHER,  # the caller came within the configured opening hours of the queue
         "rated": _EITHER,
     },

@@ -42,7 +42,6 @@ _OFFERED = _is("outcome", Outcome.ANSWERED, Outcome.ABANDONED, Outcome.TIMED_OUT
 _NO_SHORT = _OFFERED + _is("short-abandon", "no")
 _BOTH = _is("outcome", Outcome.ANSWERED, Outcome.ABANDONED)
 _IN_TIME = _ANSWERED + _is("in-time", "yes")
-_EXACT = _is("exact-wait", "yes")
 _LOST = _is("outcome", *LOST)
 
 _LEVELS: Mapping[ServiceLevelDefinition, tuple[tuple[ListCondition, ...], tuple[ListCondition, ...]]] = {
@@ -66,8 +65,9 @@ _VISITS: Mapping[str, tuple[tuple[ListCondition, ...], tuple[ListCondition, ...]
     "visits_open": (_is("open", "yes"), ()),
     "answered_open": (_is("open", "yes"), _ANSWERED),
     "visits_closed_share": ((), _is("open", "no")),
-    "answer_mean": (_ANSWERED + _EXACT, ()),
-    **dict.fromkeys(("wait_mean", "wait_median", "wait_p90", "wait_max"), (_EXACT, ())),
+    "answer_mean": (_ANSWERED, ()),
+    "partial_visits": (_is("partial", "yes"), ()),
+    **dict.fromkeys(("wait_mean", "wait_median", "wait_p90", "wait_max"), ((), ())),
     **{f"outcome_{outcome}": (conditions, ()) for outcome, conditions in _OUTCOMES.items()},
     **{f"service_level_{definition}": pair for definition, pair in _LEVELS.items()},
 }

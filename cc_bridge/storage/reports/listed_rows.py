@@ -83,7 +83,7 @@ class ListedRows(VisitQueries, SurveyQueries):
         self.listed = _TABLES[wanted.kind]
         self.source = self._source(wanted)
         self.where = [
-            *self._base(),
+            *self._base(wanted),
             *(self._in_row(row) for row in wanted.rows),
             *(self._meets(condition) for condition in wanted.conditions),
         ]
@@ -97,13 +97,15 @@ class ListedRows(VisitQueries, SurveyQueries):
         s = survey_attempts.c
         return attempted().outerjoin(calls, and_(calls.c.pbx == s.pbx, calls.c.call_id == s.call_id))
 
-    def _base(self) -> list[Expression]:
+    def _base(self, wanted: CallFilter) -> list[Expression]:
         """Return the conditions of all rows that the reports count."""
         table, at = self.listed.table, self.listed.at
         if self._kind is ListKind.ANSWERS:
             return self._where(self._queue if self._ask.queues else None)
         where = self._span(table, at)
         match self._kind:
+            case ListKind.VISITS if not wanted.values("partial"):
+                where.append(table.c.partial.is_(False))
             case ListKind.CALLS:
                 where.append(table.c.queues > 0)
             case ListKind.TALKS:
@@ -223,7 +225,7 @@ _CONDITIONS: Mapping[tuple[ListKind, str], _Meets] = {
         lambda rows: and_(queue_visits.c.outcome == Outcome.ABANDONED, rows.is_short())
     ),
     (ListKind.VISITS, "ringing"): _yes(lambda _: queue_visits.c.ringing.is_(True)),
-    (ListKind.VISITS, "exact-wait"): _yes(lambda _: queue_visits.c.partial.is_(False)),
+    (ListKind.VISITS, "partial"): lambda _rows, _values: queue_visits.c.partial.is_(True),
     (ListKind.VISITS, "open"): _yes(lambda rows: ~rows.closed()),
     (ListKind.VISITS, "rated"): _yes(ListedRows.rated_visit),
     (ListKind.CALLS, "answered"): _yes(lambda _: calls.c.answered.is_(True)),
