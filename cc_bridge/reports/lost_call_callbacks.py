@@ -4,7 +4,7 @@ The table counts only lost calls of callers with a known number. The report `los
 visits that no agent answered, with and without a known number.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from statistics import median
 
 from cc_bridge.customers.lost_calls import LostCall, LostCallStatus
@@ -12,7 +12,7 @@ from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import Cell, Column, Figure, ReportRow, ReportTable, count, share
 from cc_bridge.reports.query import Dimension, Group, ReportQuery
 
-__all__ = ["BY", "callback_table"]
+__all__ = ["BY", "callback_table", "covered", "row_key"]
 
 _COLUMNS = (
     Column("lost_calls", Unit.COUNT, formula="calls lost at least 24 h ago, of known callers"),
@@ -43,13 +43,24 @@ def callback_table(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
     `ask.by` must be one of the dimensions in BY.
     """
     found: dict[Group, list[LostCall]] = {}
-    for call in calls:
-        inside = ask.since <= call.entered_at < ask.until
-        if inside and call.pbx == (ask.pbx or call.pbx) and ask.covers(call.queue):
-            found.setdefault(_KEYS[ask.by](ask, call), []).append(call)
+    for call in covered(ask, calls):
+        found.setdefault(row_key(ask, ask.by, call), []).append(call)
     rows = tuple(ReportRow((key,), _cells(ask, found[key])) for key in ask.ordered(set(found)))
     total = ReportRow(("",), _cells(ask, [call for of_key in found.values() for call in of_key]))
     return ReportTable("recalls", ((ask.by.value, ask.by),), _COLUMNS, rows, total, ("not_managed_share",))
+
+
+def covered(ask: ReportQuery, calls: Iterable[LostCall]) -> Iterator[LostCall]:
+    """Yield those of the lost calls whose caller entered a queue of the query within the query's span."""
+    for call in calls:
+        inside = ask.since <= call.entered_at < ask.until
+        if inside and call.pbx == (ask.pbx or call.pbx) and ask.covers(call.queue):
+            yield call
+
+
+def row_key(ask: ReportQuery, by: Dimension, call: LostCall) -> Group:
+    """Return the key of the row in which a lost call is counted. `by` must be one of the dimensions in BY."""
+    return _KEYS[by](ask, call)
 
 
 def _cells(ask: ReportQuery, calls: list[LostCall]) -> tuple[Cell, ...]:

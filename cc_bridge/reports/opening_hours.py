@@ -23,7 +23,7 @@ from cc_bridge.reports.figures import (
 from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.source import Source
 
-__all__ = ["BY", "hours"]
+__all__ = ["BY", "hours", "is_open"]
 
 BY = (Dimension.HOUR, Dimension.WEEKDAY)
 
@@ -84,7 +84,7 @@ def hours(ask: ReportQuery, source: Source) -> Report:
     at = ask.since
     while at < ask.until:  # each single hour of the span, because a local day may have 23 or 25
         weekday, hour = ask.days.hour_of(at)
-        claimed = any(_open(ask, queue, weekday, hour) for queue in queues)
+        claimed = any(is_open(ask, queue, weekday, hour) for queue in queues)
         for row in both(weekday, hour):
             row.hours += 1
             row.open += claimed
@@ -92,7 +92,7 @@ def hours(ask: ReportQuery, source: Source) -> Report:
     for queue, weekday, hour, outcome, n in visited:
         for row in both(weekday, hour):
             row.visits[outcome] += n
-            if _open(ask, queue, weekday, hour):
+            if is_open(ask, queue, weekday, hour):
                 row.visits_open[outcome] += n
     for presence in source.presence():
         for row in both(presence.weekday, presence.hour):
@@ -118,7 +118,7 @@ def hours(ask: ReportQuery, source: Source) -> Report:
     return Report("hours", ask, (table,), findings=tuple(empty), tiles=tiles, notes=notes)
 
 
-def _open(ask: ReportQuery, queue: str, weekday: int, hour: int) -> bool:
+def is_open(ask: ReportQuery, queue: str, weekday: int, hour: int) -> bool:
     """Return whether a queue is open in some part of a local hour; True if the queue has no opening hours.
 
     `weekday` is 0 for Monday. `ask` has the opening hours of the queues.

@@ -21,7 +21,7 @@ from cc_bridge.reports.score_totals import ScoreTotals, all_scores, by_key, scor
 from cc_bridge.reports.source import AttemptCount, InvitationCount, NotRoutedCount, Source
 from cc_bridge.surveys.eligibility import NotAskedReason, SurveyStage
 
-__all__ = ["BY", "voice"]
+__all__ = ["BY", "NO_CALLERS", "voice"]
 
 BY = (
     Dimension.QUEUE,
@@ -53,7 +53,8 @@ _REASONS = (
     Column("callers", Unit.COUNT, kpi="survey_stages"),
     Column("of_all", Unit.PERCENT, formula="callers / all of the same step", has_n=True, has_interval=True),
 )
-_NO_CALLERS = {NotAskedReason.DISABLED, NotAskedReason.NOT_ELIGIBLE}
+NO_CALLERS = {NotAskedReason.DISABLED, NotAskedReason.NOT_ELIGIBLE}
+"""The survey decisions on callers who are not eligible: they are in the funnel, but in no rate."""
 _NO_FUNNEL = {Dimension.LANGUAGE, Dimension.WAIT_BAND}  # not in the records of the funnel
 
 
@@ -69,7 +70,7 @@ class _InvitationTotals:
 
     @property
     def eligible(self) -> int:
-        return sum(n for stage, n in self.stages.items() if stage not in _NO_CALLERS)
+        return sum(n for stage, n in self.stages.items() if stage not in NO_CALLERS)
 
     def cells(self, minimum: int) -> tuple[Cell, ...]:
         # A survey in the span may belong to a decision before the span; the rate must not exceed 100 %.

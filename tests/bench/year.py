@@ -90,12 +90,13 @@ _ROWS = (
     """
     INSERT INTO queue_visits SELECT 'pbx', call, call, queue, entered_at, left_at, wait, outcome,
         CASE WHEN answered THEN agent END, CASE WHEN answered THEN interface END, 1, caller, '', language,
-        NOT answered AND ring_n < 0.3, 'AgentConnect', 'observed', caller_key FROM drawn ORDER BY n
+        NOT answered AND ring_n < 0.3, 'AgentConnect', answer_n < 0.01, 'observed', caller_key
+    FROM drawn ORDER BY n
     """,
     """
     INSERT INTO queue_visits SELECT 'pbx', call, call, last_queue, talk_ended_at, talk_ended_at + 4 * s, 4,
-        'answered', last_agent, last_interface, 1, caller, '', language, false, 'AgentConnect', 'observed',
-        caller_key FROM drawn WHERE passed_on ORDER BY n
+        'answered', last_agent, last_interface, 1, caller, '', language, false, 'AgentConnect', false,
+        'observed', caller_key FROM drawn WHERE passed_on ORDER BY n
     """,
     """
     INSERT INTO rings SELECT 'pbx', call, call, ring, queue, agent, interface,

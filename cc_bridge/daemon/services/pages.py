@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.access import Access
+from cc_bridge.daemon.services.call_pages import calls_page
 from cc_bridge.web.pages.home import HomePage
 from cc_bridge.web.pages.log_in import LogInPage, LogOutPage
 from cc_bridge.web.pages.not_found import NotFoundPage
@@ -23,6 +24,7 @@ class Pages(DaemonService):
 
     home: the page at /
     missing: the page of an unknown address
+    calls: the page at /calls, without the pages of single calls below it
     resources: the other pages, by the first part of their path
     """
 
@@ -33,7 +35,9 @@ class Pages(DaemonService):
         self.host = PageHost(access.site, now, context.in_thread, context.reactor)
         self.home = HomePage(self.host)
         self.missing = NotFoundPage(self.host)
+        self.calls = calls_page(self.host, self.reads, lambda: self.config)
         self.resources: dict[str, Resource] = {
+            "calls": self.calls,
             "login": LogInPage(self.host, access.site, access.log_in),
             "logout": LogOutPage(self.host),
         }

@@ -35,7 +35,7 @@ from cc_bridge.storage.rollups.refresh import refreshed_until
 from cc_bridge.storage.schema.column_types import without_index
 from cc_bridge.storage.schema.tables import queue_visits
 
-__all__ = ["Expression", "Span", "SpanQueries"]
+__all__ = ["Expression", "Span", "SpanQueries", "stored_names"]
 
 _Row = TypeVar("_Row")
 Span = tuple[float, float]  # start (included) and end (excluded), UTC seconds since the epoch
@@ -54,7 +54,7 @@ class SpanQueries:
         """
         self._connection = connection
         self._dialect = connection.dialect.name
-        stored = list(_stored_queues(connection))
+        stored = list(stored_names(connection, queue_visits.c.queue))
         self._spellings = spellings(connection, stored, ask.settings)
         if ask.queues:
             ask = replace(ask, queues=tuple(sorted({*ask.queues, *filter(ask.covers, stored)})))
@@ -180,13 +180,13 @@ def _number(value: Any) -> float | None:
     return int(value) if value == int(value) else float(value)
 
 
-def _stored_queues(connection: Connection) -> Iterator[str]:
-    """Yield the names of all queues that have a visit in the database, in the order of the database.
+def stored_names(connection: Connection, column: Column[Any]) -> Iterator[str]:
+    """Yield the different values of a column with names, such as the queues of all visits, in their order.
 
-    Each name takes one look-up in an index. So the number of visits does not matter.
+    Each name takes one look-up in an index that starts with the column. So the number of rows does not
+    matter.
     """
-    queue = queue_visits.c.queue
-    name = connection.scalar(select(func.min(queue)))
+    name = connection.scalar(select(func.min(column)))
     while name is not None:
         yield name
-        name = connection.scalar(select(func.min(queue)).where(queue > name))
+        name = connection.scalar(select(func.min(column)).where(column > name))

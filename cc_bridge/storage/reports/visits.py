@@ -7,7 +7,7 @@ from sqlalchemy import case, func, select
 
 from cc_bridge.reports import source
 from cc_bridge.reports.query import Dimension
-from cc_bridge.storage.reports.span_queries import SpanQueries
+from cc_bridge.storage.reports.span_queries import Expression, SpanQueries
 from cc_bridge.storage.schema.tables import calls, queue_visits
 
 __all__ = ["VisitQueries"]
@@ -30,8 +30,8 @@ class VisitQueries(SpanQueries):
                 c.outcome,
                 self._instants.up(wait).label("second"),
                 wait.label("wait"),
-                case((wait <= self._setting(c.queue, attrgetter("threshold")), 1)).label("within"),
-                case((wait < self._setting(c.queue, attrgetter("short_abandon")), 1)).label("short"),
+                case((self.in_time(), 1)).label("within"),
+                case((self.is_short(), 1)).label("short"),
                 case((c.ringing, 1)).label("ringing"),
                 c.partial,
             )
@@ -87,3 +87,15 @@ class VisitQueries(SpanQueries):
         i = inner.c
         keys = (i.key, i.queues, i.talks, i.answered)
         yield from self._rows(source.JourneyCount, select(*keys, func.count()).group_by(*keys))
+
+    def in_time(self) -> Expression:
+        """Return the SQL condition for visits with a wait of at most the queue's service level threshold."""
+        c = queue_visits.c
+        within: Expression = c.wait_seconds <= self._setting(c.queue, attrgetter("threshold"))
+        return within
+
+    def is_short(self) -> Expression:
+        """Return the SQL condition for visits so short that an abandoned one is a short abandon."""
+        c = queue_visits.c
+        short: Expression = c.wait_seconds < self._setting(c.queue, attrgetter("short_abandon"))
+        return short

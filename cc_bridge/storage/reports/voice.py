@@ -27,7 +27,7 @@ from cc_bridge.storage.schema.tables import (
 )
 from cc_bridge.surveys.eligibility import SurveyStage
 
-__all__ = ["SurveyQueries"]
+__all__ = ["SurveyQueries", "attempted", "rated_queue"]
 
 _Part = tuple[FromClause, Expression, list[Expression]]
 _NO_CALL = -1  # in place of a wait band: the call of the answer is not stored
@@ -57,7 +57,7 @@ class SurveyQueries(SpanQueries):
                 parts = self._answered(by_queue=True)
             case Dimension.LANGUAGE:
                 language = func.coalesce(survey_attempts.c.language, "")
-                parts = [(_attempted(), language, self._where(_queue()))]
+                parts = [(attempted(), language, self._where(rated_queue()))]
             case _:
                 key = self._key(by, answers, c.answered_at)
                 parts = [(source, key, where) for source, _, where in self._answered()]
@@ -185,7 +185,7 @@ class SurveyQueries(SpanQueries):
         whole = func.coalesce(survey_attempts.c.queue, "")
         return [
             (answers, without_index(c.queue), [*self._where(c.queue), c.queue != ""]),
-            (_attempted(), whole, [*self._where(whole), c.queue == ""]),
+            (attempted(), whole, [*self._where(whole), c.queue == ""]),
         ]
 
     def _where(self, queue: Expression | None, since: float = 0.0, until: float = 0.0) -> list[Expression]:
@@ -213,7 +213,7 @@ class SurveyQueries(SpanQueries):
         attempts = survey_attempts.c
         same = (calls.c.pbx == attempts.pbx) & (calls.c.call_id == attempts.call_id)
         source = answers.join(survey_attempts, _same_attempt()).join(calls, same)
-        queue = _queue() if self._ask.queues else None
+        queue = rated_queue() if self._ask.queues else None
         return _counted(source, [*self._where(queue, *span), *only], *keys)
 
     def _with_others(self, known: Select[Any], everyone: list[Select[Any]]) -> Iterator[tuple[Any, ...]]:
@@ -243,7 +243,7 @@ def _same_attempt() -> Expression:
     return and_(attempts.pbx == c.pbx, attempts.attempt_id == c.attempt_id)
 
 
-def _attempted() -> FromClause:
+def attempted() -> FromClause:
     """Return a FROM clause that joins each answer to its survey attempt, which may be missing.
 
     An answer that rates the whole company has no queue. Its survey attempt has one: the queue of the rated
@@ -252,5 +252,6 @@ def _attempted() -> FromClause:
     return answers.outerjoin(survey_attempts, _same_attempt())
 
 
-def _queue() -> Expression:
+def rated_queue() -> Expression:
+    """Return an SQL expression for the queue of an answer: the rated queue, or that of its survey attempt."""
     return case((answers.c.queue != "", answers.c.queue), else_=func.coalesce(survey_attempts.c.queue, ""))
