@@ -12,8 +12,8 @@ from typing import Any
 
 from cc_bridge.reports.calendar import day_of
 from cc_bridge.reports.figures import Cell, Column, KeyKind, Report, ReportRow, ReportTable
-from cc_bridge.reports.query import Dimension, Group
-from cc_bridge.reports.render.localization import Localization, kpi_of
+from cc_bridge.reports.query import INTERVALS, Dimension, Group
+from cc_bridge.reports.render.localization import Localization, kpi_of, time_of_day
 from cc_bridge.safe_text.printable import json_text
 from cc_bridge.safe_text.spreadsheet import as_cell
 from cc_bridge.surveys.business_hours import WEEKDAYS
@@ -116,13 +116,16 @@ def _figure(cell: Cell) -> dict[str, Any] | None:
 def _key(kind: Dimension | KeyKind, key: Group, wording: Localization) -> str | int:
     """Return a row's key in a form that does not depend on the reader's language.
 
-    Days are in ISO 8601, hours are numbers, and words of texts.toml are not translated.
+    Days are in ISO 8601 and hours are numbers. A half or quarter of an hour is its start, such as `09:15`.
+    Words of texts.toml are not translated.
     """
     match kind:
         case Dimension.DAY:
             return day_of(int(key)).isoformat()
         case Dimension.WEEKDAY:
             return WEEKDAYS[int(key)]
+        case Dimension.HALF_HOUR | Dimension.QUARTER_HOUR:
+            return time_of_day(INTERVALS[kind] * int(key))
         case Dimension.WAIT_BAND:
             return _band(int(key), wording.bands)
         case _:

@@ -28,7 +28,7 @@ from sqlalchemy import (
     select,
 )
 
-from cc_bridge.reports.query import Dimension, QueueSettings, ReportQuery
+from cc_bridge.reports.query import INTERVALS, Dimension, QueueSettings, ReportQuery
 from cc_bridge.storage.reports.instants import DAY, LocalTime
 from cc_bridge.storage.rollups.refresh import refreshed_until
 from cc_bridge.storage.schema.column_types import without_index
@@ -142,8 +142,10 @@ class SpanQueries:
 
     def _key(self, by: Dimension, table: Table[Any], at: Column[Any]) -> Expression:
         match by:
-            case Dimension.HOUR:
-                return self._instants.hour(at)
+            case Dimension.HOUR | Dimension.HALF_HOUR | Dimension.QUARTER_HOUR:
+                return self._instants.interval_of_day(at, INTERVALS[by])
+            case Dimension.HOUR_OF_WEEK:
+                return self._instants.hour_of_week(at)
             case Dimension.WEEKDAY:
                 return self._instants.weekday(at)
             case Dimension.DAY:
