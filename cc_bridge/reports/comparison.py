@@ -15,7 +15,7 @@ from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import Cell, Column, Report, ReportRow, ReportTable, apart, comparable
 from cc_bridge.reports.query import Dimension
 
-__all__ = ["Change", "TableChanges", "changes"]
+__all__ = ["Change", "TableChanges", "changes", "shown"]
 
 _NORMAL = NormalDist()
 _NOT_COUNTED = {"open_hours"}  # a number of the configuration, which does not vary by chance
@@ -41,6 +41,21 @@ class TableChanges:
 
     rows: tuple[tuple[Change, ...], ...]
     total: tuple[Change, ...] | None = None
+
+
+def shown(table: ReportTable, changes: TableChanges | None) -> tuple[ReportTable, TableChanges | None]:
+    """Return a table and its changes without the columns in which no row has a figure."""
+    less = table.with_data()
+    if changes is None:
+        return less, None
+    names = {column.name for column in less.columns}
+    kept = [place for place, column in enumerate(table.columns) if column.name in names]
+
+    def of_kept(row: tuple[Change, ...]) -> tuple[Change, ...]:
+        return tuple(row[place] for place in kept)
+
+    total = of_kept(changes.total) if changes.total else None
+    return less, TableChanges(tuple(map(of_kept, changes.rows)), total)
 
 
 def changes(report: Report, before: Report) -> dict[str, TableChanges]:

@@ -1,4 +1,4 @@
-"""The geometry of bar charts with confidence intervals, which page.html.j2 draws as SVG. Pure.
+"""The geometry of bar charts with confidence intervals, which chart.svg.j2 draws as SVG. Pure.
 
 The library pygal is not used. It has no confidence intervals and no right-to-left layout, its colours do not
 follow the reader's colour scheme, and its files load a script from another server. The charts need only four
@@ -11,13 +11,17 @@ all x coordinates for Persian.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, floor, log10
+from pathlib import Path
 
 from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import Cell, Column, ReportRow, ReportTable
 from cc_bridge.reports.query import INTERVALS, Dimension
 from cc_bridge.reports.render.localization import Localization
 
-__all__ = ["Chart", "ChartBar", "Tick", "charts"]
+__all__ = ["CHART_STYLE", "Chart", "ChartBar", "Tick", "charts"]
+
+CHART_STYLE = Path(__file__).with_name("chart.css")
+"""The style sheet of the charts."""
 
 _MOST_LINES = 48  # rows; a longer chart is less readable than its table
 _LYING, _STANDING = 540, 1080  # widths: the page shows two horizontal charts side by side
