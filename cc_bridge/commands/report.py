@@ -182,8 +182,8 @@ def _compute(config: "Config", name: str, kind: "ReportType", query: "ReportQuer
     """Return the report, computed from the database; `now` is in UTC seconds since the epoch."""
     from cc_bridge.config.customers import make_numbers
     from cc_bridge.storage.migrate import database
+    from cc_bridge.storage.queries.computed_report import compute_report
     from cc_bridge.storage.reports import reading
-    from cc_bridge.storage.reports.computation import compute_report
 
     with (
         database(config.storage.url) as engine,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.access import Access
+from cc_bridge.daemon.services.report_pages import report_pages
 from cc_bridge.web.pages.home import HomePage
 from cc_bridge.web.pages.log_in import LogInPage, LogOutPage
 from cc_bridge.web.pages.page import PageHost
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Pages"]
 
 _READS = 4  # concurrent
+_REPORT_READS = 2  # concurrent; each may use a whole core
 
 
 class Pages(DaemonService):
@@ -30,13 +32,17 @@ class Pages(DaemonService):
         self.reads = context.database.read_pool("pages", _READS)
         self.host = PageHost(access.site, now, context.in_thread, context.reactor)
         self.home = HomePage(self.host)
+        self.report_reads = context.database.read_pool("reports", _REPORT_READS)
         self.resources: Mapping[str, Resource] = {
             "login": LogInPage(self.host, access.site, access.log_in),
             "logout": LogOutPage(self.host),
+            "reports": report_pages(self.host, self.report_reads, _REPORT_READS, lambda: self.config),
         }
 
     def start(self) -> None:
         self.reads.start()
+        self.report_reads.start()
 
     def stop(self) -> None:
         self.reads.stop()
+        self.report_reads.stop()

@@ -23,16 +23,14 @@ from sqlalchemy import (
     Select,
     Table,
     case,
-    func,
     literal,
-    select,
 )
 
 from cc_bridge.reports.query import INTERVALS, Dimension, QueueSettings, ReportQuery
 from cc_bridge.storage.reports.instants import DAY, LocalTime
+from cc_bridge.storage.reports.stored_names import stored_queues
 from cc_bridge.storage.rollups.refresh import refreshed_until
 from cc_bridge.storage.schema.column_types import without_index
-from cc_bridge.storage.schema.tables import queue_visits
 
 __all__ = ["Expression", "Span", "SpanQueries"]
 
@@ -53,7 +51,7 @@ class SpanQueries:
         """
         self._connection = connection
         self._dialect = connection.dialect.name
-        stored = list(_stored_queues(connection)) if ask.queues or ask.settings else []
+        stored = list(stored_queues(connection)) if ask.queues or ask.settings else []
         if ask.queues:
             ask = replace(ask, queues=tuple(sorted({*ask.queues, *filter(ask.covers, stored)})))
         self._ask = ask
@@ -178,15 +176,3 @@ def _number(value: Any) -> float | None:
     if value is None or isinstance(value, bool):
         return value
     return int(value) if value == int(value) else float(value)
-
-
-def _stored_queues(connection: Connection) -> Iterator[str]:
-    """Yield the names of all queues that have a visit in the database, in the order of the database.
-
-    Each name takes one look-up in an index. So the number of visits does not matter.
-    """
-    queue = queue_visits.c.queue
-    name = connection.scalar(select(func.min(queue)))
-    while name is not None:
-        yield name
-        name = connection.scalar(select(func.min(queue)).where(queue > name))
