@@ -12,27 +12,28 @@ from cc_bridge.web.wallboard_stream import EventStream
 from support.reactor_loop import result_of, until
 from support.year_of_calls import LAST, fill, midnight, records
 
-__all__ = ["NOW", "SPAN", "ReportSite", "settings"]
+__all__ = ["NOW", "QUEUES", "SPAN", "ReportSite", "settings"]
 
 NOW = midnight(LAST) + 70_000
 SPAN = "from=2026-10-08&to=2026-11-16"
 
+QUEUES = {
+    "sales": {
+        "owner": "sara", "title": "Sales", "service_level_seconds": 30, "short_abandon_seconds": 3,
+        "wrap_up_seconds": 12, "journey_stage": "first_contact", "opening_from": "08:00",
+        "opening_until": "18:00", "opening_weekdays": "mon-fri",
+    },
+    "support": {"wrap_up_seconds": 5, "journey_stage": "support"},
+}  # fmt: skip
+
 
 def settings(url, **changes):
     """Return a configuration whose queue `sales` belongs to sara."""
-    queues = {
-        "sales": {
-            "owner": "sara", "title": "Sales", "service_level_seconds": 30, "short_abandon_seconds": 3,
-            "wrap_up_seconds": 12, "journey_stage": "first_contact", "opening_from": "08:00",
-            "opening_until": "18:00", "opening_weekdays": "mon-fri",
-        },
-        "support": {"wrap_up_seconds": 5, "journey_stage": "support"},
-    }  # fmt: skip
     given = {
         "pbx": {"name": "main"},
         "storage": {"url": url},
         "general": {"time_zone": "Europe/Berlin"},
-        "queues": queues,
+        "queues": QUEUES,
     }
     return Config(**given | changes)
 
