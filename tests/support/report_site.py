@@ -4,16 +4,17 @@ from twisted.internet import reactor
 
 from cc_bridge.config import Config
 from cc_bridge.daemon.service import Context
+from cc_bridge.daemon.services.access import Access
 from cc_bridge.daemon.services.pages import Pages
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.server import site
 from cc_bridge.web.wallboard_stream import EventStream
 from support.reactor_loop import result_of, until
 from support.year_of_calls import LAST, fill, midnight, records
 
-__all__ = ["NOW", "QUEUES", "SPAN", "ReportSite", "settings"]
+__all__ = ["NOW", "QUEUES", "SPAN", "TOKEN", "ReportSite", "settings"]
 
+TOKEN = "a-token-of-the-house"
 NOW = midnight(LAST) + 70_000
 SPAN = "from=2026-10-08&to=2026-11-16"
 
@@ -47,13 +48,14 @@ class ReportSite:
         engine = open_database(url)
         fill(engine, records())
         engine.dispose()
-        self.config = settings(url, **changes)
+        self.config = settings(url, http={"token": TOKEN}, **changes)
         context = Context.of(self.config, reactor)
-        self._pages = Pages(context, lambda: NOW)
+        access = Access(context, lambda: NOW, lambda _config: QUEUES)
+        self._pages = Pages(context, lambda: NOW, access)
         self._pages.startService()
         stream = EventStream(lambda: 1, lambda: None, reactor, 1)
         served = site(
-            lambda _: (b"", "text/plain"), dict, dict, TokenAuth("127.0.0.1", ""), dict, stream, reactor,
+            lambda _: (b"", "text/plain"), dict, dict, access.site, dict, stream, reactor,
             home=self._pages.home, pages=self._pages.resources,
         )  # fmt: skip
         self._port = reactor.listenTCP(0, served, interface="127.0.0.1")
