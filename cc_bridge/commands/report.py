@@ -23,7 +23,9 @@ __all__ = ["report"]
 # Copies of the names in reports/registry.py and reports/query.py, since --help must not import these modules.
 # A test compares them.
 _NAMES = ("service", "agents", "voice", "journey", "lost", "delivery-gap", "causes", "change", "hours")
-_BY = ("queue", "agent", "hour", "weekday", "day", "stage", "language", "wait-band")
+_BY = (
+    "queue", "agent", "hour", "half-hour", "quarter-hour", "weekday", "day", "stage", "language", "wait-band",
+)  # fmt: skip
 
 
 def _zone(name: str) -> tzinfo:
@@ -178,26 +180,18 @@ def _check_dependencies(query: "ReportQuery", options: dict[str, Any]) -> None:
 
 def _compute(config: "Config", name: str, kind: "ReportType", query: "ReportQuery", now: float) -> "Report":
     """Return the report, computed from the database; `now` is in UTC seconds since the epoch."""
-    from dataclasses import replace
-
     from cc_bridge.config.customers import make_numbers
-    from cc_bridge.reports.lost_call_callbacks import BY, callback_table
     from cc_bridge.storage.migrate import database
-    from cc_bridge.storage.queries.lost_calls import lost_between
-    from cc_bridge.storage.reports import SqlSource, reading
+    from cc_bridge.storage.queries.computed_report import compute_report
+    from cc_bridge.storage.reports import reading
 
     with (
         database(config.storage.url) as engine,
         reading(engine) as connection,
         click.progressbar(length=kind.questions + 1, label="report", file=sys.stderr) as bar,
     ):
-        source = SqlSource(connection, query, lambda: bar.update(1))
-        computed = kind.make(query, source)
-        if name == "lost" and query.by in BY:
-            shared = make_numbers(config).shared
-            calls = lost_between(connection, query.since, query.until, now, shared)
-            computed = replace(computed, tables=(*computed.tables, callback_table(query, calls)))
-        return replace(computed, unobserved=source.unobserved())
+        shared = make_numbers(config).shared
+        return compute_report(connection, name, query, now, shared, lambda: bar.update(1))
 
 
 def _text(computed: "Report", wording: "Localization", now: float, options: dict[str, Any]) -> str:

@@ -23,8 +23,9 @@ from cc_bridge.digest.content import Digest
 from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.query import Dimension
 from cc_bridge.reports.render.bidi import END, ISOLATE, LEFT_TO_RIGHT
-from cc_bridge.reports.render.html import as_html, in_words, pages
+from cc_bridge.reports.render.html import as_html, pages
 from cc_bridge.reports.render.localization import Localization
+from cc_bridge.reports.render.report_words import in_words
 from cc_bridge.safe_text.printable import one_line, printable
 
 __all__ = ["MailHeaders", "as_mail", "body", "plain", "subject"]

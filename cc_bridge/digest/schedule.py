@@ -7,17 +7,16 @@ an hour, never by adding seconds to another instant. If the hour is skipped, the
 after it. If the hour comes twice, the digest is due the first time.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from cc_bridge.reports.calendar import Days
+from cc_bridge.reports.spans import SpanLength, whole_span
 
 __all__ = ["DigestTimer", "Frequency", "Period", "period_of"]
 
 _WEEK = 7
-_LONGEST = 31  # days of a month, of either calendar
 
 
 class Frequency(StrEnum):
@@ -48,10 +47,10 @@ def period_of(every: Frequency, day: date, days: Days) -> Period:
     `every` is the length of the period. A day is compared with the same weekday of the week before, because
     weekdays differ. A week is compared with the week before, and a month with the month before.
     """
-    first, last = _SPANS[every](day, days)
+    first, last = whole_span(SpanLength(every), day, days)
     if every is Frequency.DAY:
         return Period(first, last, first - timedelta(_WEEK), last - timedelta(_WEEK))
-    return Period(first, last, *_SPANS[every](first - timedelta(1), days))
+    return Period(first, last, *whole_span(SpanLength(every), first - timedelta(1), days))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,27 +100,5 @@ class DigestTimer:
 
     def _period(self, day: date) -> Period:
         """Return the last day, week or month that had ended when the date `day` began."""
-        first, _ = _SPANS[self.every](day, self.days)
+        first, _ = whole_span(SpanLength(self.every), day, self.days)
         return period_of(self.every, first - timedelta(1), self.days)
-
-
-def _day(day: date, _days: Days) -> tuple[date, date]:
-    return day, day
-
-
-def _week(day: date, days: Days) -> tuple[date, date]:
-    first = day - timedelta((day.weekday() - days.first_weekday) % _WEEK)
-    return first, first + timedelta(_WEEK - 1)
-
-
-def _month(day: date, days: Days) -> tuple[date, date]:
-    first = days.first_of_month(day)
-    following = days.first_of_month(first + timedelta(_LONGEST))
-    return first, following - timedelta(1)
-
-
-_SPANS: Mapping[Frequency, Callable[[date, Days], tuple[date, date]]] = {
-    Frequency.DAY: _day,
-    Frequency.WEEK: _week,
-    Frequency.MONTH: _month,
-}

@@ -131,6 +131,14 @@ class Days:
         there = datetime.fromtimestamp(at, self.zone)
         return there.weekday(), there.hour
 
+    def minute_of_day(self, at: float) -> int:
+        """Return the local minute of the day of an instant, 0 to 1439.
+
+        `at` is in UTC seconds since the epoch.
+        """
+        there = datetime.fromtimestamp(at, self.zone)
+        return 60 * there.hour + there.minute
+
     def weekdays(self) -> tuple[int, ...]:
         """Return the numbers of the seven weekdays (0 is Monday), starting with the first day of the week."""
         return tuple((self.first_weekday + step) % len(WEEKDAYS) for step in range(len(WEEKDAYS)))

@@ -28,6 +28,8 @@ __all__ = ["BY", "delivery_gap"]
 BY = (
     Dimension.QUEUE,
     Dimension.HOUR,
+    Dimension.HALF_HOUR,
+    Dimension.QUARTER_HOUR,
     Dimension.WEEKDAY,
     Dimension.DAY,
     Dimension.STAGE,

@@ -10,7 +10,15 @@ from cc_bridge.reports.source import Source
 
 __all__ = ["BY", "journey"]
 
-BY = (Dimension.QUEUE, Dimension.HOUR, Dimension.WEEKDAY, Dimension.DAY, Dimension.STAGE)
+BY = (
+    Dimension.QUEUE,
+    Dimension.HOUR,
+    Dimension.HALF_HOUR,
+    Dimension.QUARTER_HOUR,
+    Dimension.WEEKDAY,
+    Dimension.DAY,
+    Dimension.STAGE,
+)
 
 _COLUMNS = (
     Column("calls", Unit.COUNT, formula="calls whose first queue it is"),

@@ -28,7 +28,9 @@ _COLUMNS = (
 _KEYS: Mapping[Dimension, Callable[[ReportQuery, LostCall], Group]] = {
     Dimension.QUEUE: lambda _ask, call: call.queue,
     Dimension.STAGE: lambda ask, call: ask.of(call.queue).stage,
-    Dimension.HOUR: lambda ask, call: ask.days.hour_of(call.entered_at)[1],
+    Dimension.HOUR: lambda ask, call: ask.days.minute_of_day(call.entered_at) // 60,
+    Dimension.HALF_HOUR: lambda ask, call: ask.days.minute_of_day(call.entered_at) // 30,
+    Dimension.QUARTER_HOUR: lambda ask, call: ask.days.minute_of_day(call.entered_at) // 15,
     Dimension.WEEKDAY: lambda ask, call: ask.days.hour_of(call.entered_at)[0],
     Dimension.DAY: lambda ask, call: ask.days.number(ask.days.today(call.entered_at)),
 }

@@ -12,6 +12,8 @@ __all__ = ["BY", "lost"]
 BY = (
     Dimension.QUEUE,
     Dimension.HOUR,
+    Dimension.HALF_HOUR,
+    Dimension.QUARTER_HOUR,
     Dimension.WEEKDAY,
     Dimension.DAY,
     Dimension.STAGE,

@@ -4,6 +4,7 @@ The dimension is the property by which the report groups its rows. `storage/repo
 and the reports use the query to interpret the rows that SQL returns.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -13,7 +14,7 @@ from cc_bridge.queue_names import QueueMap, queue_key
 from cc_bridge.reports.calendar import Days, UtcOffset
 from cc_bridge.surveys.business_hours import BusinessHours
 
-__all__ = ["BANDS", "Dimension", "Group", "QueueSettings", "ReportQuery"]
+__all__ = ["BANDS", "INTERVALS", "Dimension", "Group", "QueueSettings", "ReportQuery"]
 
 Group = str | int
 """The key of a report row; the dimension of the report defines its meaning."""
@@ -27,12 +28,19 @@ class Dimension(StrEnum):
     QUEUE = "queue"
     AGENT = "agent"
     HOUR = "hour"  # of the day, 0 to 23
+    HALF_HOUR = "half-hour"  # of the day, 0 to 47
+    QUARTER_HOUR = "quarter-hour"  # of the day, 0 to 95
     WEEKDAY = "weekday"  # Monday is 0
     DAY = "day"  # counted from 1970-01-01
     STAGE = "stage"  # of the customer's journey, as configured for the queue
     LANGUAGE = "language"
     WAIT_BAND = "wait-band"  # the number of the band
     PART = "part"  # 0: before the date of a change, 1: from it on
+    HOUR_OF_WEEK = "hour-of-week"  # 0 to 167, counted from Monday 00:00
+
+
+INTERVALS: Mapping[str, int] = {Dimension.HOUR: 60, Dimension.HALF_HOUR: 30, Dimension.QUARTER_HOUR: 15}
+"""The dimensions whose keys are intervals of the day: dimension -> length of an interval in minutes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ __all__ = ["BY", "service"]
 BY = (
     Dimension.QUEUE,
     Dimension.HOUR,
+    Dimension.HALF_HOUR,
+    Dimension.QUARTER_HOUR,
     Dimension.WEEKDAY,
     Dimension.DAY,
     Dimension.STAGE,

@@ -27,6 +27,8 @@ BY = (
     Dimension.QUEUE,
     Dimension.AGENT,
     Dimension.HOUR,
+    Dimension.HALF_HOUR,
+    Dimension.QUARTER_HOUR,
     Dimension.WEEKDAY,
     Dimension.DAY,
     Dimension.STAGE,

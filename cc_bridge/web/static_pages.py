@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from twisted.web.http import Request
 
+from cc_bridge.reports.render.chart_geometry import CHART_STYLE
 from cc_bridge.web.compression import accepts_gzip, compressed
 from cc_bridge.web.resources import AccessCheck, LeafResource, TreeResource, fault
 
@@ -112,7 +113,8 @@ def follow_ups(access: AccessCheck | None = None) -> TreeResource:
 
 def app() -> TreeResource:
     """Return the resource at /app, with the style sheet, script and icon of the pages for persons."""
-    return TreeResource(None, **_files(_STATIC / "app"))
+    charts = {CHART_STYLE.name: _FileResource(CHART_STYLE, None)}
+    return TreeResource(None, **_files(_STATIC / "app"), **charts)
 
 
 def fonts() -> TreeResource:

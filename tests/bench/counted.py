@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import wraps
 
 from cc_bridge.reports import source
-from cc_bridge.reports.query import Dimension
+from cc_bridge.reports.query import INTERVALS, Dimension
 
 __all__ = ["Counted"]
 
@@ -66,6 +66,8 @@ class Counted:
                 return self._band(wait)
             case Dimension.PART:
                 return int(at >= self._ask.change)
+            case Dimension.HALF_HOUR | Dimension.QUARTER_HOUR:
+                return self._ask.days.minute_of_day(at) // INTERVALS[by]
             case Dimension.DAY | Dimension.WEEKDAY | Dimension.HOUR:
                 return self._local(at)[(Dimension.DAY, Dimension.WEEKDAY, Dimension.HOUR).index(by)]
 

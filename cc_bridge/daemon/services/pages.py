@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.access import Access
 from cc_bridge.daemon.services.call_pages import calls_page
+from cc_bridge.daemon.services.report_pages import report_pages
 from cc_bridge.web.pages.home import HomePage
 from cc_bridge.web.pages.log_in import LogInPage, LogOutPage
 from cc_bridge.web.pages.not_found import NotFoundPage
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Pages"]
 
 _READS = 4  # concurrent
+_REPORT_READS = 2  # concurrent; each may use a whole core
 
 
 class Pages(DaemonService):
@@ -36,14 +38,18 @@ class Pages(DaemonService):
         self.home = HomePage(self.host)
         self.missing = NotFoundPage(self.host)
         self.calls = calls_page(self.host, self.reads, lambda: self.config)
+        self.report_reads = context.database.read_pool("reports", _REPORT_READS)
         self.resources: dict[str, Resource] = {
             "calls": self.calls,
             "login": LogInPage(self.host, access.site, access.log_in),
             "logout": LogOutPage(self.host),
+            "reports": report_pages(self.host, self.report_reads, _REPORT_READS, lambda: self.config),
         }
 
     def start(self) -> None:
         self.reads.start()
+        self.report_reads.start()
 
     def stop(self) -> None:
         self.reads.stop()
+        self.report_reads.stop()

@@ -1,4 +1,4 @@
-"""The geometry of bar charts with confidence intervals, which page.html.j2 draws as SVG. Pure.
+"""The geometry of bar charts with confidence intervals, which chart.svg.j2 draws as SVG. Pure.
 
 The library pygal is not used. It has no confidence intervals and no right-to-left layout, its colours do not
 follow the reader's colour scheme, and its files load a script from another server. The charts need only four
@@ -11,20 +11,24 @@ all x coordinates for Persian.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, floor, log10
+from pathlib import Path
 
 from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import Cell, Column, ReportRow, ReportTable
-from cc_bridge.reports.query import Dimension
+from cc_bridge.reports.query import INTERVALS, Dimension
 from cc_bridge.reports.render.localization import Localization
 
-__all__ = ["Chart", "ChartBar", "Tick", "charts"]
+__all__ = ["CHART_STYLE", "Chart", "ChartBar", "Tick", "charts"]
+
+CHART_STYLE = Path(__file__).with_name("chart.css")
+"""The style sheet of the charts."""
 
 _MOST_LINES = 48  # rows; a longer chart is less readable than its table
 _LYING, _STANDING = 540, 1080  # widths: the page shows two horizontal charts side by side
 _LINE, _LABEL, _VALUE, _AXIS = 24, 150, 62, 22
 _HEIGHT, _LEFT, _TOP = 170, 48, 8
 _MOST_LABELS = 16
-_IN_TIME = {Dimension.DAY, Dimension.HOUR, Dimension.WEEKDAY}
+_IN_TIME = {Dimension.DAY, Dimension.WEEKDAY, *INTERVALS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def charts(table: ReportTable, wording: Localization) -> list[Chart]:
     """Return the charts of a table, one for each column that `table.charts` names.
 
     A table of fewer than two rows has no chart. A table of more than 48 rows has none either, unless its rows
-    are days, hours or weekdays.
+    are days, weekdays or intervals of the day.
     """
     in_time = table.keys[-1][1] in _IN_TIME
     if len(table.rows) < 2 or (len(table.rows) > _MOST_LINES and not in_time):  # noqa: PLR2004 - one bar compares nothing
@@ -177,7 +181,8 @@ def _key(table: ReportTable, row: ReportRow, wording: Localization) -> str:
 def _short(table: ReportTable, row: ReportRow, wording: Localization) -> str:
     """Return the text of a row's key, short enough for a label under a bar.
 
-    The label of a day is the date without the year. The label of an hour is two digits, such as `09`.
+    The label of a day is the date without the year. The label of an hour is two digits, such as `09`,
+    and that of a shorter interval its start, such as `09:15`.
     """
     text = _key(table, row, wording)
     match table.keys[-1][1]:
@@ -185,6 +190,8 @@ def _short(table: ReportTable, row: ReportRow, wording: Localization) -> str:
             return text[5:]  # without the year
         case Dimension.HOUR:
             return text[:2]
+        case Dimension.HALF_HOUR | Dimension.QUARTER_HOUR:
+            return text[:5]
         case _:
             return text
 

@@ -11,35 +11,37 @@ from io import StringIO
 from typing import Any
 
 from cc_bridge.reports.calendar import day_of
+from cc_bridge.reports.comparison import Change, TableChanges
 from cc_bridge.reports.figures import Cell, Column, KeyKind, Report, ReportRow, ReportTable
-from cc_bridge.reports.query import Dimension, Group
-from cc_bridge.reports.render.localization import Localization, kpi_of
+from cc_bridge.reports.query import INTERVALS, Dimension, Group
+from cc_bridge.reports.render.localization import Localization, kpi_of, time_of_day
 from cc_bridge.safe_text.printable import json_text
 from cc_bridge.safe_text.spreadsheet import as_cell
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
-__all__ = ["as_csv", "as_json"]
+__all__ = ["as_csv", "as_json", "rounded"]
 
 _DECIMALS = 6
 
 
-def as_csv(table: ReportTable, wording: Localization) -> str:
+def as_csv(table: ReportTable, wording: Localization, changes: TableChanges | None = None) -> str:
     """Return a table as CSV.
 
-    Additional columns after the column of a figure have its sample size (n) and the two ends of its
-    confidence interval.
+    Additional columns after the column of a figure have its sample size (n), the two ends of its confidence
+    interval and, with `changes`, the figure of the earlier span and the difference from it.
     """
     out = StringIO()
     lines = csv.writer(out)
-    lines.writerow(
-        [*(name for name, _ in table.keys), *(name for one in table.columns for name in _header(one))]
-    )
-    for row in table.rows:
+    compared = changes is not None
+    header = (name for one in table.columns for name in _header(one, compared))
+    lines.writerow([*(name for name, _ in table.keys), *header])
+    for place, row in enumerate(table.rows):
         keys = (_key(kind, key, wording) for (_, kind), key in zip(table.keys, row.keys, strict=True))
+        its_changes = changes.rows[place] if changes else (None,) * len(table.columns)
         cells = (
             "" if value is None else value
-            for column, cell in zip(table.columns, row.cells, strict=True)
-            for value in _values(column, cell)
+            for column, cell, change in zip(table.columns, row.cells, its_changes, strict=True)
+            for value in _values(column, cell, change)
         )
         lines.writerow([*(as_cell(key) if isinstance(key, str) else key for key in keys), *cells])
     return out.getvalue()
@@ -116,13 +118,16 @@ def _figure(cell: Cell) -> dict[str, Any] | None:
 def _key(kind: Dimension | KeyKind, key: Group, wording: Localization) -> str | int:
     """Return a row's key in a form that does not depend on the reader's language.
 
-    Days are in ISO 8601, hours are numbers, and words of texts.toml are not translated.
+    Days are in ISO 8601 and hours are numbers. A half or quarter of an hour is its start, such as `09:15`.
+    Words of texts.toml are not translated.
     """
     match kind:
         case Dimension.DAY:
             return day_of(int(key)).isoformat()
         case Dimension.WEEKDAY:
             return WEEKDAYS[int(key)]
+        case Dimension.HALF_HOUR | Dimension.QUARTER_HOUR:
+            return time_of_day(INTERVALS[kind] * int(key))
         case Dimension.WAIT_BAND:
             return _band(int(key), wording.bands)
         case _:
@@ -137,25 +142,34 @@ def _band(number: int, bounds: tuple[int, ...]) -> str:
     return " ".join(above + below)
 
 
-def _header(column: Column) -> Iterator[str]:
+def _header(column: Column, compared: bool) -> Iterator[str]:
     yield column.name
     if column.has_n:
         yield f"{column.name}_n"
     if column.has_interval:
         yield f"{column.name}_low"
         yield f"{column.name}_high"
+    if compared:
+        yield f"{column.name}_before"
+        yield f"{column.name}_change"
 
 
-def _values(column: Column, cell: Cell) -> Iterator[float | None]:
+def _values(column: Column, cell: Cell, change: Change | None) -> Iterator[float | None]:
     yield _number(cell.value) if cell else None
     if column.has_n:
         yield cell.n if cell else None
     if column.has_interval:
         yield _number(cell.low) if cell else None
         yield _number(cell.high) if cell else None
+    if change:
+        yield _number(change.before.value) if change.before else None
+        yield _number(change.difference)
+
+
+def rounded(value: float) -> float:
+    """Return a number as all outputs for programs have it: whole if it is whole, else with six decimals."""
+    return int(value) if value == int(value) else round(value, _DECIMALS)
 
 
 def _number(value: float | None) -> float | None:
-    if value is None or isinstance(value, int):
-        return value
-    return int(value) if value == int(value) else round(value, _DECIMALS)
+    return None if value is None else rounded(value)

@@ -18,7 +18,7 @@ from cc_bridge.kpis.units import Unit
 from cc_bridge.queue_names import QueueMap
 from cc_bridge.reports.calendar import Days, day_of, persian
 from cc_bridge.reports.figures import Cell, Column, Highlight, KeyKind, ReportRow
-from cc_bridge.reports.query import Dimension, Group
+from cc_bridge.reports.query import INTERVALS, Dimension, Group
 from cc_bridge.reports.render.bidi import END, ISOLATE, isolated_numbers
 from cc_bridge.safe_text.printable import printable
 from cc_bridge.surveys.business_hours import WEEKDAYS
@@ -32,6 +32,7 @@ __all__ = [
     "catalogue",
     "kpi_of",
     "score_labels",
+    "time_of_day",
 ]
 
 Language = Literal["en", "fa"]
@@ -215,8 +216,10 @@ class Localization:
                 return self.date(day_of(int(key)))
             case Dimension.WEEKDAY:
                 return self.text("weekdays", WEEKDAYS[int(key)])
-            case Dimension.HOUR:
-                return self.figures_of(self.range(f"{key:02}:00", f"{int(key) + 1:02}:00"))
+            case Dimension.HOUR | Dimension.HALF_HOUR | Dimension.QUARTER_HOUR:
+                minutes = INTERVALS[kind]
+                ends = (time_of_day(minutes * (int(key) + step)) for step in (0, 1))
+                return self.figures_of(self.range(*ends))
             case Dimension.WAIT_BAND:
                 return self._band(int(key))
             case Dimension.QUEUE:
@@ -262,6 +265,11 @@ class Localization:
         else:
             text = self.range(bounds[number - 1], bounds[number])
         return self.figures_of(text)
+
+
+def time_of_day(minute: int) -> str:
+    """Return a minute of the day, 0 to 1440, as text such as `09:15`."""
+    return f"{minute // _MINUTE:02}:{minute % _MINUTE:02}"
 
 
 def _minutes(seconds: float) -> str:

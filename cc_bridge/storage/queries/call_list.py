@@ -18,15 +18,15 @@ from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.storage.queries.call_details import CallDetails
 from cc_bridge.storage.queries.lost_calls import lost_between
 from cc_bridge.storage.reports.listed_rows import ListedRows, narrowed
-from cc_bridge.storage.reports.span_queries import stored_names
-from cc_bridge.storage.schema.tables import queue_visits, survey_attempts
+from cc_bridge.storage.reports.stored_names import stored_queues
+from cc_bridge.storage.schema.tables import survey_attempts
 
 __all__ = ["queues_with_visits", "read_calls"]
 
 
 def queues_with_visits(connection: Connection) -> Sequence[str]:
     """Return the names of all queues that have a visit in the database, as they are stored."""
-    return list(stored_names(connection, queue_visits.c.queue))
+    return list(stored_queues(connection))
 
 
 def read_calls(

@@ -20,7 +20,7 @@ from cc_bridge.storage.reports.talks import TalkQueries
 from cc_bridge.storage.reports.visits import VisitQueries
 from cc_bridge.storage.reports.voice import SurveyQueries
 
-__all__ = ["SqlSource", "reading"]
+__all__ = ["SqlSource", "begin_reading", "reading"]
 
 # Settings of the transaction on PostgreSQL. It expects nearly as many groups as rows; it would sort on disk,
 # or use a single process to avoid passing groups between processes. The real number is a few thousand.
@@ -39,12 +39,18 @@ def reading(engine: Engine) -> Generator[Connection]:
     All reads in the transaction see the database as it was at the first read, even if other processes write
     meanwhile.
     """
-    level = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-    with engine.connect().execution_options(**level) as connection:
-        if engine.dialect.name == "postgresql":
-            for setting in _COUNTING:
-                connection.exec_driver_sql(f"SET LOCAL {setting}")
+    with engine.connect() as connection:
+        begin_reading(connection)
         yield connection
+
+
+def begin_reading(connection: Connection) -> None:
+    """Prepare a new connection for a report, as `reading` does."""
+    if connection.dialect.name != "sqlite":
+        connection.execution_options(isolation_level="REPEATABLE READ")
+    if connection.dialect.name == "postgresql":
+        for setting in _COUNTING:
+            connection.exec_driver_sql(f"SET LOCAL {setting}")
 
 
 class SqlSource(VisitQueries, TalkQueries, AgentQueries, SurveyQueries):

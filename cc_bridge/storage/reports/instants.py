@@ -49,7 +49,16 @@ class LocalTime:
 
     def hour(self, at: Column[Any]) -> _Expression:
         """Return an SQL expression for the local hour of the day of an instant, 0 to 23."""
-        return self._local(at) // HOUR % 24
+        return self.interval_of_day(at, 60)
+
+    def interval_of_day(self, at: Column[Any], minutes: int) -> _Expression:
+        """Return an SQL expression for the number of the local interval of the day that contains an instant.
+
+        Intervals are `minutes` minutes long and counted from local midnight, from 0. The length must divide
+        a day.
+        """
+        width = 60 * minutes
+        return self._local(at) // width % (DAY // width)
 
     def weekday(self, at: Column[Any]) -> _Expression:
         """Return an SQL expression for the local weekday of an instant, 0 (Monday) to 6 (Sunday)."""

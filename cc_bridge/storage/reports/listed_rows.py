@@ -28,7 +28,8 @@ from cc_bridge.reports.call_filter import AGENTS_SPOKEN, COMPLETE, CallFilter, L
 from cc_bridge.reports.opening_hours import is_open
 from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.voice import NO_CALLERS
-from cc_bridge.storage.reports.span_queries import Expression, stored_names
+from cc_bridge.storage.reports.span_queries import Expression
+from cc_bridge.storage.reports.stored_names import stored_names
 from cc_bridge.storage.reports.visits import VisitQueries
 from cc_bridge.storage.reports.voice import SurveyQueries, attempted, rated_queue
 from cc_bridge.storage.rollups.tables import SEVERAL

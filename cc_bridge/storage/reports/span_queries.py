@@ -23,19 +23,17 @@ from sqlalchemy import (
     Select,
     Table,
     case,
-    func,
     literal,
-    select,
 )
 
-from cc_bridge.reports.query import Dimension, QueueSettings, ReportQuery
+from cc_bridge.reports.query import INTERVALS, Dimension, QueueSettings, ReportQuery
 from cc_bridge.storage.reports.instants import DAY, LocalTime
 from cc_bridge.storage.reports.queue_spellings import spellings
+from cc_bridge.storage.reports.stored_names import stored_queues
 from cc_bridge.storage.rollups.refresh import refreshed_until
 from cc_bridge.storage.schema.column_types import without_index
-from cc_bridge.storage.schema.tables import queue_visits
 
-__all__ = ["Expression", "Span", "SpanQueries", "stored_names"]
+__all__ = ["Expression", "Span", "SpanQueries"]
 
 _Row = TypeVar("_Row")
 Span = tuple[float, float]  # start (included) and end (excluded), UTC seconds since the epoch
@@ -54,7 +52,7 @@ class SpanQueries:
         """
         self._connection = connection
         self._dialect = connection.dialect.name
-        stored = list(stored_names(connection, queue_visits.c.queue))
+        stored = list(stored_queues(connection))
         self._spellings = spellings(connection, stored, ask.settings)
         if ask.queues:
             ask = replace(ask, queues=tuple(sorted({*ask.queues, *filter(ask.covers, stored)})))
@@ -144,8 +142,10 @@ class SpanQueries:
 
     def _key(self, by: Dimension, table: Table[Any], at: Column[Any]) -> Expression:
         match by:
-            case Dimension.HOUR:
-                return self._instants.hour(at)
+            case Dimension.HOUR | Dimension.HALF_HOUR | Dimension.QUARTER_HOUR:
+                return self._instants.interval_of_day(at, INTERVALS[by])
+            case Dimension.HOUR_OF_WEEK:
+                return self._instants.hour_of_week(at)
             case Dimension.WEEKDAY:
                 return self._instants.weekday(at)
             case Dimension.DAY:
@@ -178,15 +178,3 @@ def _number(value: Any) -> float | None:
     if value is None or isinstance(value, bool):
         return value
     return int(value) if value == int(value) else float(value)
-
-
-def stored_names(connection: Connection, column: Column[Any]) -> Iterator[str]:
-    """Yield the different values of a column with names, such as the queues of all visits, in their order.
-
-    Each name takes one look-up in an index that starts with the column. So the number of rows does not
-    matter.
-    """
-    name = connection.scalar(select(func.min(column)))
-    while name is not None:
-        yield name
-        name = connection.scalar(select(func.min(column)).where(column > name))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
+from cc_bridge.reports.render.chart_geometry import CHART_STYLE
 from cc_bridge.reports.render.localization import Language, Localization
 from cc_bridge.web.pages.navigation import visible
 from cc_bridge.web.pages.visit import Visit
@@ -46,7 +47,7 @@ def _environment(language: Language) -> "Environment":
 
     environment = Environment(
         finalize=isolated,
-        loader=FileSystemLoader(_FOLDER / "templates"),
+        loader=FileSystemLoader([_FOLDER / "templates", CHART_STYLE.parent]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

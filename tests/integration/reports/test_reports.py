@@ -40,7 +40,7 @@ from cc_bridge.records import (
 )
 from cc_bridge.reports.calendar import Days, read_date
 from cc_bridge.reports.figures import Figure, apart
-from cc_bridge.reports.query import BANDS, Dimension, QueueSettings, ReportQuery
+from cc_bridge.reports.query import BANDS, INTERVALS, Dimension, QueueSettings, ReportQuery
 from cc_bridge.reports.registry import REPORTS
 from cc_bridge.reports.render.data import as_csv, as_json
 from cc_bridge.reports.render.html import as_html
@@ -49,6 +49,7 @@ from cc_bridge.reports.render.terminal import as_table
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.reports import SqlSource, reading
 from cc_bridge.surveys.business_hours import BusinessHours
+from support.records import visit as a_visit
 from support.scores import csat, nps, yes_no
 from support.year_of_calls import CHANGED, FIRST, LAST, LINGERING, RUDE, ZONE, fill, midnight, records
 
@@ -117,6 +118,10 @@ def there(at):
     return datetime.fromtimestamp(at, ZONE)
 
 
+def minute_of_day(at):
+    return 60 * there(at).hour + there(at).minute
+
+
 def band(seconds):
     return sum(seconds > bound for bound in BANDS)
 
@@ -124,6 +129,8 @@ def band(seconds):
 VISIT_KEYS = {
     Dimension.QUEUE: lambda visit: visit.queue,
     Dimension.HOUR: lambda visit: there(visit.entered_at).hour,
+    Dimension.HALF_HOUR: lambda visit: minute_of_day(visit.entered_at) // 30,
+    Dimension.QUARTER_HOUR: lambda visit: minute_of_day(visit.entered_at) // 15,
     Dimension.WEEKDAY: lambda visit: there(visit.entered_at).weekday(),
     Dimension.DAY: lambda visit: there(visit.entered_at).toordinal() - 719163,
     Dimension.STAGE: lambda visit: SETTINGS[visit.queue].stage if visit.queue in SETTINGS else "",
@@ -239,6 +246,7 @@ ANSWER_KEYS = {
     Dimension.AGENT: lambda answer, _attempt, _call: answer.agent,
     Dimension.QUEUE: lambda answer, attempt, _call: answer.queue or attempt.queue,
     Dimension.HOUR: lambda answer, _attempt, _call: there(answer.answered_at).hour,
+    Dimension.QUARTER_HOUR: lambda answer, _attempt, _call: minute_of_day(answer.answered_at) // 15,
     Dimension.LANGUAGE: lambda _answer, attempt, _call: attempt.language,
     Dimension.WAIT_BAND: lambda _answer, _attempt, call: band(call.wait_seconds),
 }
@@ -440,6 +448,31 @@ def test_presence_is_of_local_hours_that_begin_at_half_past(database_url, zone):
             found[each.weekday, each.hour] += each.seconds
     other.dispose()
     assert found == pytest.approx(expected, abs=0.01)  # SQLite's computation with instants is less exact
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tehran", "Asia/Kathmandu", "Australia/Lord_Howe"])
+def test_intervals_of_the_day_are_local(database_url, zone):
+    """The offset of Kathmandu is 5:45 h, and the clocks of Lord Howe are set back within the span."""
+    days = Days(ZoneInfo(zone))
+    ask = ReportQuery(date(2026, 4, 3), date(2026, 4, 6), days=days)
+    chance = random.Random(2)
+    visits = [
+        replace(a_visit(n), entered_at=at, left_at=at + 5)
+        for n, at in enumerate(round(chance.uniform(ask.since, ask.until - 1), 6) for _ in range(200))
+    ]
+    other = open_database(database_url)
+    fill(other, visits)
+    with reading(other) as connection:
+        source = SqlSource(connection, ask)
+        for by, minutes in {**INTERVALS, Dimension.HOUR_OF_WEEK: 60}.items():
+            found = Counter()
+            for row in source.visits(by):
+                found[row.key] += row.n
+            local = [datetime.fromtimestamp(visit.entered_at, days.zone) for visit in visits]
+            day = 24 * 60 if by is Dimension.HOUR_OF_WEEK else 0
+            expected = Counter((day * at.weekday() + 60 * at.hour + at.minute) // minutes for at in local)
+            assert found == expected, by
+    other.dispose()
 
 
 def test_answers_count_without_their_call_or_attempt(database_url):
@@ -750,7 +783,7 @@ SPAN = ("--from", str(FIRST), "--to", str(LAST))
 
 def test_the_command_knows_every_report():
     assert set(command._NAMES) == set(REPORTS)
-    assert set(command._BY) == set(Dimension) - {Dimension.PART}
+    assert set(command._BY) == set(Dimension) - {Dimension.PART, Dimension.HOUR_OF_WEEK}
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "json", "html"])

@@ -1,0 +1,72 @@
+"""The pages of the reports, with their reads of the database."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+from twisted.internet.defer import Deferred, DeferredSemaphore
+
+from cc_bridge.config import Config
+from cc_bridge.config.customers import make_numbers
+from cc_bridge.config.report_parameters import localization, report_days, report_query
+from cc_bridge.queue_names import QueueNames
+from cc_bridge.reports.figures import Report
+from cc_bridge.reports.heat_map import HeatMap, HeatMeasure, heat_map
+from cc_bridge.reports.query import ReportQuery
+from cc_bridge.reports.render.localization import Language, Localization
+from cc_bridge.storage.queries.computed_report import compute_report
+from cc_bridge.storage.read_pool import DatabaseReadPool
+from cc_bridge.storage.reports import SqlSource, begin_reading
+from cc_bridge.storage.reports.stored_names import stored_pbxs, stored_queues
+from cc_bridge.web.pages.page import PageHost
+from cc_bridge.web.pages.reports.page import ReportReader, ReportSettings, ReportsPage
+from cc_bridge.web.pages.visit import Answer
+
+__all__ = ["report_pages"]
+
+
+def report_pages(
+    host: PageHost, reads: DatabaseReadPool, limit: int, config: Callable[[], Config]
+) -> ReportsPage:
+    """Return the pages of the reports.
+
+    `reads` is a pool for up to `limit` reads at a time; `config` returns the configuration in force.
+    """
+
+    def query(first: Any, last: Any, queues: tuple[str, ...]) -> ReportQuery:
+        return report_query(config(), first, last, queues)
+
+    def wording(ask: ReportQuery, language: Language) -> Localization:
+        return localization(config(), ask, language, "persian" if language == "fa" else "latin")
+
+    turns = DeferredSemaphore(limit)
+
+    def read(what: Callable[[ReportReader], Answer]) -> Deferred[Answer]:
+        """Call `what` in a thread. Requests wait for their turn, so that many visitors get no error."""
+        now = host.now()
+        return turns.run(reads.read, lambda connection: what(_Reader(connection, config(), now)))
+
+    return ReportsPage(host, ReportSettings(query, wording, lambda: report_days(config())), read)
+
+
+class _Reader:
+    """The reports of one transaction."""
+
+    def __init__(self, connection: Connection, config: Config, now: float) -> None:
+        begin_reading(connection)
+        self._connection = connection
+        self._config = config
+        self._now = now
+
+    def report(self, name: str, query: ReportQuery) -> Report:
+        shared = make_numbers(self._config).shared
+        return compute_report(self._connection, name, query, self._now, shared)
+
+    def heat_map(self, query: ReportQuery, measure: HeatMeasure) -> HeatMap:
+        return heat_map(query, SqlSource(self._connection, query), measure)
+
+    def queues(self) -> Sequence[str]:
+        return sorted(QueueNames([*self._config.queues, *stored_queues(self._connection)]))
+
+    def pbxs(self) -> Sequence[str]:
+        return list(stored_pbxs(self._connection))

@@ -1,0 +1,38 @@
+"""The computation of a report from the database, for the command line and the pages."""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from cc_bridge.reports.figures import Report
+from cc_bridge.reports.lost_call_callbacks import BY, callback_table
+from cc_bridge.reports.query import ReportQuery
+from cc_bridge.reports.registry import REPORTS
+from cc_bridge.storage.queries.lost_calls import lost_between
+from cc_bridge.storage.reports import SqlSource
+
+__all__ = ["compute_report"]
+
+
+def compute_report(
+    connection: Connection,
+    name: str,
+    query: ReportQuery,
+    now: float,
+    shared: Collection[str] = (),
+    progress: Callable[[], object] = lambda: None,
+) -> Report:
+    """Return the report called `name`, computed from the database.
+
+    The transaction of `connection` should be one of `reading`, so that all figures agree with each other.
+    `now` is the present time in UTC seconds since the epoch. `shared` are the caller keys of numbers that
+    many people use; their lost calls are not followed. `progress` is called each time that one figure of the
+    report has been read.
+    """
+    source = SqlSource(connection, query, progress)
+    report = REPORTS[name].make(query, source)
+    if name == "lost" and query.by in BY:
+        calls = lost_between(connection, query.since, query.until, now, shared)
+        report = replace(report, tables=(*report.tables, callback_table(query, calls)))
+    return replace(report, unobserved=source.unobserved())
