@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cc_bridge.commands.common import DATE, config_option, load_config
-from cc_bridge.errors import how_to_install
 from cc_bridge.safe_text.printable import printable_lines
 
 if TYPE_CHECKING:
@@ -111,7 +110,6 @@ def report(name: str, path: Path | None, **options: Any) -> None:
     now = time()
     kind = REPORTS[name]
     query = _query(config, name, kind, now, options)
-    _check_dependencies(query, options)
     computed = _compute(config, name, kind, query, now)
     wording = localization(config, query, options["language"], options["digits"])
     text = _text(computed, wording, now, options)
@@ -160,22 +158,6 @@ def _query(
         minimum=options["min_sample_size"] or config.reports.min_sample_size,
         changed=changed,
     )
-
-
-def _check_dependencies(query: "ReportQuery", options: dict[str, Any]) -> None:
-    """Raise ClickException if a package for the output format or the calendar is missing.
-
-    This check comes before the database is queried, which can take long.
-    """
-    try:
-        if query.days.kind == "persian":
-            import persiantools  # noqa: F401
-        if options["form"] == "table":
-            import rich  # noqa: F401
-        if options["form"] == "html":
-            import jinja2  # noqa: F401
-    except ImportError as error:
-        raise click.ClickException(f"{error.name} is missing: {how_to_install('report')}") from error
 
 
 def _compute(config: "Config", name: str, kind: "ReportType", query: "ReportQuery", now: float) -> "Report":
