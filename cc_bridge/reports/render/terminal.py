@@ -6,7 +6,6 @@ from rich.console import Console, Group
 from rich.table import Table as Drawn
 from rich.text import Text
 
-from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import Report, ReportRow, ReportTable
 from cc_bridge.reports.render.localization import Localization
 
@@ -29,8 +28,8 @@ def _parts(report: Report, wording: Localization) -> Iterator[Text | Drawn]:
     title = wording.text("titles", report.name)
     until = wording.text("page", "until")
     yield Text(f"{title}: {wording.date(ask.first)} {until} {wording.date(ask.last)}", style="bold")
-    if report.unobserved:
-        yield Text(_unobserved(report, wording), style="yellow")
+    if unobserved := wording.unobserved(report.unobserved):
+        yield Text(unobserved, style="yellow")
     for table in report.tables:
         yield Text()
         yield from _drawn(table.with_data(), wording)
@@ -43,11 +42,6 @@ def _parts(report: Report, wording: Localization) -> Iterator[Text | Drawn]:
             yield Text(wording.text("page", "nothing"))
     for note in report.notes:
         yield Text(wording.text("notes", note), style="dim")
-
-
-def _unobserved(report: Report, wording: Localization) -> str:
-    minutes = wording.value(Unit.TIME, report.unobserved)
-    return wording.text("page", "unobserved").format(time=minutes)
 
 
 def _drawn(table: ReportTable, wording: Localization) -> Iterator[Text | Drawn]:
