@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cc_bridge.commands.common import DATE, config_option, load_config
+from cc_bridge.commands.common import DATE, config_option, load_config, progress
 from cc_bridge.safe_text.printable import printable_lines
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _compute(config: "Config", name: str, kind: "ReportType", query: "ReportQuer
     with (
         database(config.storage.url) as engine,
         reading(engine) as connection,
-        click.progressbar(length=kind.questions + 1, label="report", file=sys.stderr) as bar,
+        progress(kind.questions + 1, "report") as bar,
     ):
         shared = make_numbers(config).shared
         return compute_report(connection, name, query, now, shared, lambda: bar.update(1))
@@ -202,6 +202,8 @@ def _text(computed: "Report", wording: "Localization", now: float, options: dict
 
             return as_html(computed, wording, now)
         case _:
+            from shutil import get_terminal_size
+
             from cc_bridge.reports.render.terminal import as_table
 
-            return as_table(computed, wording, width=None if terminal else 200, colour=terminal)
+            return as_table(computed, wording, width=get_terminal_size().columns, colour=terminal)

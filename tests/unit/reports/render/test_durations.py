@@ -1,5 +1,7 @@
 """Durations with units in English and Persian."""
 
+# ruff: noqa: RUF001 - typography of reports
+
 import pytest
 
 from cc_bridge.kpis.units import Unit
@@ -44,14 +46,14 @@ def test_a_total_of_many_calls_is_rounded_to_minutes(seconds, text):
 
 def test_persian_digits_and_the_unit_of_a_range():
     persian = Localization("fa", "persian")
-    assert persian.value(Unit.SECONDS, 4.9) == "۴٫۹ ثانیه"  # noqa: RUF001
-    assert persian.value(Unit.TIME, 3900) == "۱ ساعت و ۵ دقیقه"  # noqa: RUF001
+    assert persian.value(Unit.SECONDS, 4.9) == "۴٫۹ ثانیه"
+    assert persian.value(Unit.TIME, 3900) == "۱ ساعت و ۵ دقیقه"
     figure = Figure(5.2, 20, 4.4, 6.1)
     assert Localization().details(Unit.SECONDS, figure) == "4.4–6.1 s, n=20"
     assert Localization().details(Unit.SECONDS, Figure(60, 20, 44, 76)) == "44 s–1 min 16, n=20"
     assert Localization().details(Unit.SECONDS, Figure(120, 20, 60, 180)) == "1–3 min, n=20"
     assert Localization().details(Unit.PERCENT, Figure(50, 20, 30, 70)) == "30.0–70.0, n=20"
-    assert persian.details(Unit.SECONDS, figure).startswith("۴٫۴ تا ۶٫۱ ثانیه")  # noqa: RUF001
+    assert persian.details(Unit.SECONDS, figure).startswith("۴٫۴ تا ۶٫۱ ثانیه")
 
 
 def test_a_time_without_observation_is_told_from_a_second_on():
