@@ -95,8 +95,8 @@ def _longest(texts: Iterable[str]) -> int:
 def _spans(least: Sequence[int], room: int) -> Iterator[tuple[int, int]]:
     """Yield the first column and the one after the last of each part, whose columns fit into `room`.
 
-    `least` has the least width of each column, in which its heading is wrapped between words. Without columns,
-    there is one empty part.
+    `least` has the least width of each column, in which its heading is wrapped between words. There is one
+    empty part if there are no columns.
     """
     if not least:
         yield 0, 0
