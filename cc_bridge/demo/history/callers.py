@@ -1,6 +1,6 @@
 """The made-up customers of the demo, some with Persian names. Pure.
 
-The numbers are the callers' numbers of the recording and the ones after them, which nobody has.
+The numbers are the callers' numbers of the recording and the ones after them, which no person has.
 """
 
 import random
@@ -10,7 +10,7 @@ __all__ = ["Caller", "callers"]
 
 _CALLERS = 2400
 _RECORDED = 60  # the first numbers, which the recorded callers have
-_NAMED = 0.6  # the share of the callers whom the CRM knows
+_NAMED = 0.6  # the share of the callers that the CRM knows
 
 _GIVEN = (
     "Lena",
