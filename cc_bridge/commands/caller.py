@@ -1,13 +1,12 @@
 """The commands `caller export` and `caller erase`: access to and erasure of one caller's personal data."""
 
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cc_bridge.commands.common import config_option, load_config, say, say_lines
+from cc_bridge.commands.common import config_option, load_config, progress, say, say_lines
 from cc_bridge.safe_text.printable import json_text
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def erase(number: str, path: Path | None, *, yes: bool, forget_opt_out: bool) ->
     kept_opt_out = None if forget_opt_out else config.callers.caller_keys().hashed(number)
     with database(config.storage.url) as engine, _journal(config) as journal:
         try:
-            with click.progressbar(length=1, label="erase", file=sys.stderr) as bar:
+            with progress(1, "erase") as bar:
                 erased = erase_person(
                     engine, journal, person, kept_opt_out, Recordings(config.survey.recordings_directory)
                 )

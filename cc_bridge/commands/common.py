@@ -1,6 +1,7 @@
 """Shared parts of the commands: the configuration option, dates, and errors without a traceback."""
 
 import lzma
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from cc_bridge.errors import UnreadableFile
 from cc_bridge.safe_text.printable import printable, printable_lines
 
 if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
     from cc_bridge.config import Config
 
 __all__ = [
@@ -23,6 +26,7 @@ __all__ = [
     "config_file",
     "config_option",
     "load_config",
+    "progress",
     "reading",
     "say",
     "say_lines",
@@ -97,6 +101,11 @@ def say(line: str, *, err: bool = False) -> None:
 def say_lines(text: str) -> None:
     """Print a text of several lines on standard output; escape unprintable characters, except line breaks."""
     click.echo(printable_lines(text))
+
+
+def progress(length: int, label: str) -> "ProgressBar[int]":
+    """Return a progress bar of `length` steps on stderr. If stderr is no terminal, nothing is written."""
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
 @contextmanager

@@ -2,17 +2,26 @@
 
 import sys
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cc_bridge.commands.common import FILE, LOCAL_TIME, config_option, load_config, reading, say, say_lines
+from cc_bridge.commands.common import (
+    FILE,
+    LOCAL_TIME,
+    config_option,
+    load_config,
+    progress,
+    reading,
+    say,
+    say_lines,
+)
 from cc_bridge.safe_text.printable import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy import Engine
 
@@ -58,7 +67,7 @@ def import_customers(file: Path, path: Path | None) -> None:
     numbers = make_numbers(config)
     with database(config.storage.url) as engine, reading(), file.open("rb") as stream:
         importer = _Importer(engine, config)
-        with click.progressbar(length=file.stat().st_size, label="import", file=sys.stderr) as bar:
+        with progress(file.stat().st_size, "import") as bar:
 
             def lines() -> "Iterator[bytes]":
                 while line := stream.readline(LONGEST_LINE + 1):
@@ -148,6 +157,7 @@ def show(number: str, path: Path | None, *, as_object: bool) -> None:
     from time import time
 
     from cc_bridge.config.customers import make_numbers
+    from cc_bridge.config.survey_files import question_titles
     from cc_bridge.customers.timeline import as_json
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.queries.customer_timeline import timeline
@@ -166,12 +176,13 @@ def show(number: str, path: Path | None, *, as_object: bool) -> None:
     if as_object:
         say_lines(json_text(as_json(found), 2))
         return
-    for line in _lines(found):
+    titles = {question: title.get("en", "") for question, title in question_titles(config).items()}
+    for line in _lines(found, titles):
         say(line)
 
 
-def _lines(timeline: "Timeline") -> "Iterator[str]":
-    """Yield the history of a customer as lines of text."""
+def _lines(timeline: "Timeline", titles: "Mapping[str, str]") -> "Iterator[str]":
+    """Yield the history of a customer as lines of text; `titles` has the titles of questions by their ids."""
     customer = timeline.customer
     if customer.customer_id or customer.name:
         name = customer.name or "no name"
@@ -180,31 +191,33 @@ def _lines(timeline: "Timeline") -> "Iterator[str]":
         yield "no entries"
     for entry in timeline.entries:
         at = datetime.fromtimestamp(entry.at).astimezone()
-        yield f"{at:%Y-%m-%d %H:%M:%S}  {_text(entry)}"
+        yield f"{at:%Y-%m-%d %H:%M:%S}  {_text(entry, titles)}"
     if timeline.more:
         yield "older entries are not shown"
 
 
-def _text(entry: "TimelineEntry") -> str:
-    """Return one entry of a history as text, without its time."""
+def _text(entry: "TimelineEntry", titles: "Mapping[str, str]") -> str:
+    """Return one entry of a history as text, without its time; `titles` is that of `_lines`."""
     from cc_bridge.customers.timeline import TimelineFollowUp, TimelineRating, TimelineTalk, TimelineVisit
+    from cc_bridge.reports.render.durations import duration
 
     match entry:
         case TimelineVisit():
             managed = f", {entry.managed}" if entry.managed else ""
             if entry.managed_seconds is not None:
-                managed += f" after {timedelta(seconds=round(entry.managed_seconds))} by {entry.managed_by}"
-            return f"queue {entry.queue}: {entry.outcome} after {entry.wait_seconds:.0f} s{managed}"
+                managed += f" after {duration(entry.managed_seconds, 'en')} by {entry.managed_by}"
+            return f"queue {entry.queue}: {entry.outcome} after {duration(entry.wait_seconds, 'en')}{managed}"
         case TimelineTalk():
-            return f"talk ({entry.direction}) with {entry.agent}: {entry.talk_seconds:.0f} s"
+            return f"talk ({entry.direction}) with {entry.agent}: {duration(entry.talk_seconds, 'en')}"
         case TimelineRating(kind="comment"):
-            return f"comment: {entry.value} s, {entry.recording or 'removed'}"
+            return f"comment: {duration(entry.value, 'en')}, {entry.recording or 'removed'}"
         case TimelineFollowUp():
             by = f" by {entry.by}" if entry.by else ""
             outcome = f": {entry.outcome}" if entry.outcome else ""
             return f"follow-up ({entry.reason}, {entry.detail}): {entry.state}{by}{outcome}"
         case TimelineRating():
-            return f"rating {entry.question} ({entry.kind}): {entry.label or entry.value}"
+            question = titles.get(entry.question) or entry.question
+            return f"rating {question} ({entry.kind}): {entry.label or entry.value}"
 
 
 @customer.command("lost-calls")
@@ -248,7 +261,7 @@ def print_lost_calls(path: Path | None, since: datetime, until: datetime | None,
     repeats: list[RepeatCalls] = []
     with database(config.storage.url) as engine, engine.connect() as connection:
         rows = rows_between(connection, start, read_until)
-        with click.progressbar(length=max(1, rows), label="read", file=sys.stderr) as bar:
+        with progress(max(1, rows), "read") as bar:
             for of_caller in contacts(connection, start, read_until, shared, bar.update):
                 calls += (each for each in lost_calls(of_caller, now) if start <= each.entered_at < end)
                 repeated = repeat_calls(of_caller, config.customers.group)
@@ -270,6 +283,7 @@ def _figures(calls: "list[LostCall]", repeats: "list[RepeatCalls]", now: float) 
     from statistics import median
 
     from cc_bridge.customers.lost_calls import REPEAT_SECONDS, LostCallStatus
+    from cc_bridge.reports.render.durations import duration
 
     decided = [call for call in calls if call.decided]
     by_status = Counter(call.managed for call in decided)
@@ -285,7 +299,7 @@ def _figures(calls: "list[LostCall]", repeats: "list[RepeatCalls]", now: float) 
         if call.managed is LostCallStatus.RECALLED and call.seconds is not None
     ]
     if recall_seconds:
-        yield f"{'median time to recall':<28}{timedelta(seconds=round(median(recall_seconds)))!s:>8}"
+        yield f"{'median time to recall':<28}{duration(median(recall_seconds), 'en'):>8}"
     for agent, n in Counter(
         call.agent for call in decided if call.managed is LostCallStatus.RECALLED
     ).most_common():

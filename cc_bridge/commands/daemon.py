@@ -48,18 +48,32 @@ def run(path: Path | None) -> None:
     type=click.FloatRange(min=0),
     help="Stop after this number of seconds. Default: run until Ctrl-C.",
 )
-def demo(*, seconds: float | None) -> None:
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the configuration and the database in this directory, for report, digest and SQL. Default: a"
+    " temporary directory.",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(0, 60),
+    default=30,
+    show_default=True,
+    help="Number of days before today of which calls are made up.",
+)
+def demo(*, seconds: float | None, keep: Path | None, days: int) -> None:
     """Demonstrate cc_bridge without Asterisk: a simulated contact centre with a table of its queues.
 
-    Callers wait, talk, and rate the agent on their keypad. The demo does not contact other machines and
-    stores no data.
+    Callers wait, talk, and rate the agent on their keypad. The database begins with a month of made-up calls.
+    The demo does not contact other machines.
 
     \b
-    Example:  cc-bridge demo --seconds 120
+    Examples:  cc-bridge demo --seconds 120
+               cc-bridge demo --keep /tmp/demo
     """
     from cc_bridge.demo import demo
 
-    demo(seconds)
+    demo(seconds, keep, days)
 
 
 @click.command()

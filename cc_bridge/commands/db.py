@@ -1,11 +1,10 @@
 """The commands `db upgrade`, `db schema` and `db import-journal`."""
 
-import sys
 from pathlib import Path
 
 import click
 
-from cc_bridge.commands.common import FILE, config_option, load_config, say, say_lines
+from cc_bridge.commands.common import FILE, config_option, load_config, progress, say, say_lines
 
 __all__ = ["db"]
 
@@ -79,7 +78,7 @@ def import_journal(path: Path | None, file: Path | None) -> None:
         return
     database = SqlSink(partial(open_database, storage.url))
     try:
-        with click.progressbar(length=waiting, label="import", file=sys.stderr) as bar:
+        with progress(waiting, "import") as bar:
             done = journal_import.import_journal(file, database, bar.update)
     except SQLAlchemyError as error:
         raise click.ClickException(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from cc_bridge.commands.common import DATE, config_option, load_config, say
-from cc_bridge.errors import how_to_install
 
 if TYPE_CHECKING:
     from cc_bridge.config import Config
@@ -61,7 +60,6 @@ def render(
     if (first is not None) + (week is not None) + newest > 1 or (last is not None and first is None):
         raise click.UsageError("give --from with --to, or --week, or --last")
     config, now = load_config(path), time()
-    _needs_report()
     period, name = _period(config, first, last, week, now)
     owners = {queue.owner for queue in (config.queue_defaults, *config.queues.values())} | {""}
     with _writing(out), database(config.storage.url) as engine:
@@ -99,7 +97,6 @@ def send(path: Path | None, out: Path | None, *, dry_run: bool, again: bool) -> 
     from cc_bridge.digest.delivery import mail_server_of, send_due
 
     config = load_config(path)
-    _needs_report()
     mail_server_of(config)  # raises ConfigError for a missing option
     if out is not None:
         _to_files(config, out, time())
@@ -154,14 +151,6 @@ def list_(path: Path | None) -> None:
             f"{frequency:<10} {first:<11}{some[0].last_day:<11}{owner or 'everyone':<16}{count:>7}  {at:<17}"
         )
         say(f"{line}{'; '.join(others)}".rstrip(": "))
-
-
-def _needs_report() -> None:
-    """Raise ClickException if the optional dependencies of reports are not installed."""
-    try:
-        import jinja2  # noqa: F401
-    except ImportError as error:
-        raise click.ClickException(f"{error.name} is missing: {how_to_install('report')}") from error
 
 
 def _period(

@@ -1,6 +1,5 @@
 """The command `prompts`: it synthesises and checks the survey prompts, and prints the recording sheet."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cc_bridge import resource_path
-from cc_bridge.commands.common import FILE, say
+from cc_bridge.commands.common import FILE, progress, say
 
 if TYPE_CHECKING:
     from cc_bridge.surveys.prompt_catalogue import PromptCatalogue
@@ -123,7 +122,7 @@ def _build(
     }
     catalogue = catalogue.model_copy(update={"voices": voices})
     total = len(catalogue.prompts) * len(voices)
-    with click.progressbar(length=total, label="prompts", file=sys.stderr) as bar:
+    with progress(total, "prompts") as bar:
         done = build(catalogue, out, lambda _prompt: bar.update(1))
     for prompt in done:
         say(f"{prompt.language}  {prompt.name:<24} {prompt.status}")

@@ -1,11 +1,10 @@
 """The command `purge`: it deletes data that is older than its retention period."""
 
-import sys
 from pathlib import Path
 
 import click
 
-from cc_bridge.commands.common import config_option, load_config, say
+from cc_bridge.commands.common import config_option, load_config, progress, say
 
 __all__ = ["purge"]
 
@@ -53,7 +52,7 @@ def purge(path: Path | None, *, dry_run: bool) -> None:
             for name, rows in counts.items():
                 say(f"{name:<16}{rows:>10}  would be deleted")
             return
-        with click.progressbar(length=sum(counts.values()), label="purge", file=sys.stderr) as bar:
+        with progress(sum(counts.values()), "purge") as bar:
             done = purging.run(bar.update)
     for name in counts:
         say(f"{name:<16}{done.rows.get(name, 0):>10}  deleted")

@@ -3,14 +3,13 @@
 They verify the daemon's records, and import visits and talks from before the installation.
 """
 
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cc_bridge.commands.common import FILE, LOCAL_TIME, config_option, load_config, reading, say
+from cc_bridge.commands.common import FILE, LOCAL_TIME, config_option, load_config, progress, reading, say
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -216,7 +215,7 @@ def import_queue_log(
     zone = _zone(timezone)
     config = load_config(path)
     size = sum(source.stat().st_size for source in sources if isinstance(source, Path))
-    with reading(), click.progressbar(length=size, label="queue_log", file=sys.stderr) as bar:
+    with reading(), progress(size, "queue_log") as bar:
         privacy = RecordPseudonymizer(config.callers.caller_keys())
         done, counts = import_log(
             sources,

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cc_bridge.commands.common import DATE, config_option, load_config
-from cc_bridge.errors import how_to_install
+from cc_bridge.commands.common import DATE, config_option, load_config, progress
 from cc_bridge.safe_text.printable import printable_lines
 
 if TYPE_CHECKING:
@@ -111,7 +110,6 @@ def report(name: str, path: Path | None, **options: Any) -> None:
     now = time()
     kind = REPORTS[name]
     query = _query(config, name, kind, now, options)
-    _check_dependencies(query, options)
     computed = _compute(config, name, kind, query, now)
     wording = localization(config, query, options["language"], options["digits"])
     text = _text(computed, wording, now, options)
@@ -162,22 +160,6 @@ def _query(
     )
 
 
-def _check_dependencies(query: "ReportQuery", options: dict[str, Any]) -> None:
-    """Raise ClickException if a package for the output format or the calendar is missing.
-
-    This check comes before the database is queried, which can take long.
-    """
-    try:
-        if query.days.kind == "persian":
-            import persiantools  # noqa: F401
-        if options["form"] == "table":
-            import rich  # noqa: F401
-        if options["form"] == "html":
-            import jinja2  # noqa: F401
-    except ImportError as error:
-        raise click.ClickException(f"{error.name} is missing: {how_to_install('report')}") from error
-
-
 def _compute(config: "Config", name: str, kind: "ReportType", query: "ReportQuery", now: float) -> "Report":
     """Return the report, computed from the database; `now` is in UTC seconds since the epoch."""
     from cc_bridge.config.customers import make_numbers
@@ -188,7 +170,7 @@ def _compute(config: "Config", name: str, kind: "ReportType", query: "ReportQuer
     with (
         database(config.storage.url) as engine,
         reading(engine) as connection,
-        click.progressbar(length=kind.questions + 1, label="report", file=sys.stderr) as bar,
+        progress(kind.questions + 1, "report") as bar,
     ):
         shared = make_numbers(config).shared
         return compute_report(connection, name, query, now, shared, lambda: bar.update(1))
@@ -220,6 +202,8 @@ def _text(computed: "Report", wording: "Localization", now: float, options: dict
 
             return as_html(computed, wording, now)
         case _:
+            from shutil import get_terminal_size
+
             from cc_bridge.reports.render.terminal import as_table
 
-            return as_table(computed, wording, width=None if terminal else 200, colour=terminal)
+            return as_table(computed, wording, width=get_terminal_size().columns, colour=terminal)

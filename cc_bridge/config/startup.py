@@ -5,13 +5,12 @@ the start rejects.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from importlib.util import find_spec
 
 from cc_bridge.config.settings import Config
 from cc_bridge.config.survey_files import load_surveys
-from cc_bridge.errors import CcBridgeError, ConfigError, how_to_install
+from cc_bridge.errors import CcBridgeError, ConfigError
 
-__all__ = ["check_digest", "check_startup", "secret_faults"]
+__all__ = ["check_startup", "secret_faults"]
 
 
 def check_startup(config: Config) -> None:
@@ -31,8 +30,7 @@ def check_startup(config: Config) -> None:
 def secret_faults(config: Config) -> list[str]:
     """Return one line for each secret that the configuration uses and that is missing or cannot be read.
 
-    The certificate of the HTTP server counts as a secret, because its key is one. A package that digests need
-    and that is missing is a fault too.
+    The certificate of the HTTP server counts as a secret, because its key is one.
     """
     reads: list[Callable[[], object]] = [
         lambda: _required(config.ami.password(), "ami"),
@@ -40,25 +38,12 @@ def secret_faults(config: Config) -> list[str]:
         config.http.access_token,
         config.http.certificate,
         config.agi.request_secret,
-        lambda: check_digest(config),
+        config.digest.smtp_password,
         *(webhook.keys for webhook in config.webhooks),
     ]
     if config.callback.enabled:
         reads.append(lambda: _required(config.callback.password(), "callback"))
     return list(_faults(reads))
-
-
-def check_digest(config: Config) -> None:
-    """Raise ConfigError if the mail password cannot be read.
-
-    Also raise ConfigError if digests are enabled and a package that they need is not installed.
-    """
-    config.digest.smtp_password()
-    needed = ["jinja2"] + (["persiantools"] if config.reports.calendar == "persian" else [])
-    if config.digest.enabled and not all(map(find_spec, needed)):
-        raise ConfigError(
-            f"digest.enabled needs the packages {' and '.join(needed)}: {how_to_install('report')}"
-        )
 
 
 def _faults(checks: Iterable[Callable[[], object]]) -> Iterator[str]:

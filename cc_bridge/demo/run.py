@@ -6,46 +6,41 @@ Twisted's signal handlers print a traceback at a second Ctrl-C, so the demo uses
 import os
 import random
 import signal
-import socket
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
+from time import time
 from typing import Any
 
 import click
-from pydantic import SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from sqlalchemy import Engine
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from cc_bridge.config import (
-    AgiConfig,
-    AmiConfig,
-    Config,
-    HttpConfig,
-    PbxConfig,
-    QueueConfig,
-    RunConfig,
-    StorageConfig,
-)
+from cc_bridge.config import Config
+from cc_bridge.config.report_parameters import report_days
 from cc_bridge.daemon import main as daemon
 from cc_bridge.daemon.bridge import Bridge
+from cc_bridge.demo.history.database import store_history
 from cc_bridge.demo.pbx import RecordedPbx
 from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.screen import Screen
+from cc_bridge.demo.settings import HOST, TOKEN, demo_config
 from cc_bridge.demo.stop_signals import STOP_SIGNALS
 from cc_bridge.demo.survey_callers import SurveyCallers
 from cc_bridge.demo.table import QueueRow, table
 from cc_bridge.logs import set_level, start_logging
 from cc_bridge.offline.replay import read_stream
 from cc_bridge.records import Outcome
+from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.demo_table import ratings_by_queue, visits_by_outcome
+from cc_bridge.web.agent_links import AgentLinks
 
 __all__ = ["RECORDING", "run"]
 
@@ -53,55 +48,94 @@ _log = Logger()
 
 RECORDING = Path(__file__).with_name("mix.ami.gz")
 
-_HOST = "127.0.0.1"
 # Seconds between two updates of the table: on a terminal, and in a file or pipe.
 _IN_PLACE, _IN_LINES = 1.0, 5.0
 
+_SEED = 1
+_LINK_DAYS = 30
+_AGENTS = ("Agent 304", "Agent 311")  # whose links are printed
+
 _BANNER = """\
-A recorded contact centre and the daemon that observes it:
-  wallboard  http://{http}/wallboard
+A recorded contact centre and the daemon that observes it. All calls are made up.
+  pages      http://{http}/?token={token}
+  wallboard  http://{http}/wallboard?token={token}
+  token      {token}
   metrics    http://{http}/metrics
   readiness  http://{http}/readyz
-  database   {file}
-The demo uses only this machine and deletes its files at the end. Ctrl-C ends it.
+  database   {database}
+{links}
+Follow-ups ask for the token; "sara" and "reza" own the queues. In another terminal:
+  {program} report service -c {config}
+The demo uses only this machine{deletes}. Ctrl-C ends it.
+"""
+_KEPT = """\
+The database is kept. Try:
+  {program} report causes -c {config}
+  {program} digest render --week {today} --out {folder} -c {config}
 """
 
 
-class _Config(Config):
-    """A configuration that ignores environment variables.
-
-    They may name a real database, into which the demo must not write its simulated calls.
-    """
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003  # pydantic-settings' signature, likewise the next ones
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)
-
-
-def run(seconds: float | None, seed: int | None = None) -> None:
+def run(seconds: float | None, keep: Path | None, days: int, seed: int | None = None) -> None:
     """Run the demo until a signal arrives, or for `seconds`.
 
-    With the same `seed`, callers press the same keys in each run.
+    `keep` is a directory that keeps the database; None uses a temporary directory. `days` is the number of
+    days before today of which calls are made up. With the same `seed`, callers press the same keys in each
+    run.
     """
-    end = _Shutdown(daemon.reactor)
-    for number in STOP_SIGNALS:
-        signal.signal(number, end)
-    with tempfile.TemporaryDirectory(prefix="cc-bridge-demo-") as folder, Screen() as screen:
-        levels = start_logging("warn", screen.log)
-        # During the shutdown, only errors are logged: the warnings then come from the shutdown itself.
-        daemon.reactor.addSystemEventTrigger("before", "shutdown", set_level, levels, "error")
-        if seconds is not None:
-            daemon.reactor.callLater(seconds, end)
-        _run(Path(folder) / "cc-bridge.sqlite", screen, end, random.Random(seed))  # noqa: S311  # no secret
+    with _folder(keep) as folder:
+        config_file, config, pbx = _prepare(folder, days)
+        end = _Shutdown(daemon.reactor)
+        for number in STOP_SIGNALS:
+            signal.signal(number, end)
+        with Screen() as screen:
+            levels = start_logging("warn", screen.log)
+            # During the shutdown, only errors are logged: the warnings then come from the shutdown itself.
+            daemon.reactor.addSystemEventTrigger("before", "shutdown", set_level, levels, "error")
+            if seconds is not None:
+                daemon.reactor.callLater(seconds, end)
+            chance = random.Random(seed)  # noqa: S311  # no secret
+            _run(config, pbx, screen, end, chance, lambda http: _banner(http, config_file, config, keep))
     for number in STOP_SIGNALS:  # the exit of Python takes a moment, in which a signal must do nothing
         signal.signal(number, signal.SIG_IGN)
+    if keep is not None:
+        today = report_days(config).today(time())
+        say = _KEPT.format(program=_program(), config=config_file, folder=folder, today=today)
+        click.echo(say, nl=False)
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """Provide the directory of the demo: `keep`, or a temporary one that is deleted afterwards."""
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="cc-bridge-demo-") as folder:
+            yield Path(folder)
+    else:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep.resolve()
+
+
+def _prepare(folder: Path, days: int) -> tuple[Path, Config, RecordedPbx]:
+    """Open the port of the simulated PBX, and make the configuration and the database with its past month.
+
+    A signal ends the process during this time, and the directory of the demo is removed if it is temporary.
+    """
+    for number in STOP_SIGNALS:
+        signal.signal(number, _leave)
+    credentials = "demo", token_hex(16)
+    pbx = RecordedPbx(AmiRecording(b"".join(read_stream(RECORDING))), credentials, daemon.reactor)
+    ami_port = daemon.reactor.listenTCP(0, pbx, interface=HOST).getHost().port
+    config_file, config = demo_config(folder, ami_port, credentials)
+    engine = open_database(config.storage.url)
+    if days:
+        click.echo(f"Making up the calls of {days} days: some seconds ...")
+        calls = store_history(engine, config, time(), days, _SEED)
+        click.echo(f"{calls:,} calls are made up." if calls else "The database has calls already.")
+    engine.dispose()
+    return config_file, config, pbx
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
 
 
 class _Shutdown:
@@ -122,16 +156,20 @@ class _Shutdown:
             self._reactor.stop()
 
 
-def _run(file: Path, screen: Screen, end: Callable[[], None], rng: random.Random) -> None:
-    reactor = daemon.reactor
-    credentials = "demo", token_hex(16)
-    pbx = RecordedPbx(AmiRecording(b"".join(read_stream(RECORDING))), credentials, reactor)
-    ami_port = reactor.listenTCP(0, pbx, interface=_HOST).getHost().port
-    url = f"sqlite:///{file}"
-    engine = open_database(url)  # creates the tables, which the demo reads before the daemon writes
-    bridge = daemon.start(_config(url, ami_port, credentials))
+def _run(
+    config: Config,
+    pbx: RecordedPbx,
+    screen: Screen,
+    end: Callable[[], None],
+    chance: random.Random,
+    banner: Callable[[str], str],
+) -> None:
+    """Run the daemon, the PBX and its callers; `banner` gets the address of the HTTP server."""
+    reactor, since = daemon.reactor, time()
+    engine = make_engine(config.storage.url)
+    bridge = daemon.start(config)
     agi_port = int(bridge.agi_address.rpartition(":")[2])
-    callers = SurveyCallers(TCP4ClientEndpoint(reactor, _HOST, agi_port), reactor, rng)
+    callers = SurveyCallers(TCP4ClientEndpoint(reactor, HOST, agi_port), reactor, chance)
     pbx.listeners.append(callers.on_event)
     reactor.callWhenRunning(pbx.start)
     for last in (pbx.stop, callers.hang_up):
@@ -139,14 +177,14 @@ def _run(file: Path, screen: Screen, end: Callable[[], None], rng: random.Random
 
     def show() -> None:
         try:
-            screen.draw(table(_rows(bridge, engine)))
+            screen.draw(table(_rows(bridge, engine, since)))
         except OSError:
             # The output is closed, for example by `| head`. It is redirected to /dev/null, because Python
             # would report the same error again at its exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             end()
 
-    click.echo(_BANNER.format(http=bridge.http_address, file=file))
+    click.echo(banner(bridge.http_address))
     updates = LoopingCall(show)
     updates.start(_IN_PLACE if screen.in_place else _IN_LINES, now=False).addErrback(
         lambda failure: _log.failure(
@@ -159,41 +197,39 @@ def _run(file: Path, screen: Screen, end: Callable[[], None], rng: random.Random
     engine.dispose()
 
 
-def _config(url: str, ami_port: int, credentials: tuple[str, str]) -> Config:
-    username, secret = credentials
-    return _Config(
-        pbx=PbxConfig(name="demo"),
-        ami=AmiConfig(host=_HOST, port=ami_port, username=username, secret=SecretStr(secret)),
-        agi=AgiConfig(host=_HOST, port=0),
-        http=HttpConfig(host=_HOST, port=_http_port()),
-        storage=StorageConfig(url=url),
-        queue_defaults=QueueConfig(min_talk_seconds=0),  # some recorded talks last only two seconds
-        run=RunConfig(shutdown_timeout_seconds=2),  # enough: all simulated callers hang up at the shutdown
+def _banner(http: str, config_file: Path, config: Config, keep: Path | None) -> str:
+    """Return what the demo prints at its start; `http` is the address of the HTTP server."""
+    links, until = AgentLinks(TOKEN, config.pbx.name), int(time()) + _LINK_DAYS * 86_400
+    agents = (f"  {agent:<9}  http://{http}/agent#{links.sign(agent, until)}" for agent in _AGENTS)
+    return _BANNER.format(
+        http=http,
+        token=TOKEN,
+        database=config_file.with_name("cc-bridge.sqlite"),
+        links="\n".join(agents),
+        program=_program(),
+        config=config_file,
+        deletes="" if keep else " and deletes its files at the end",
     )
 
 
-def _http_port() -> int:
-    """Return the default HTTP port if it is free, otherwise 0. With 0, the system chooses a free port."""
-    usual = HttpConfig().port
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, usual))
-        except OSError:
-            return 0
-    return usual
+def _program() -> str:
+    """Return the command as a person would type it."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "cc-bridge" else f"{sys.executable} -m cc_bridge"
 
 
-def _rows(bridge: Bridge, engine: Engine) -> list[QueueRow]:
-    """Return the rows of the table: live figures from the tracker, totals from the database."""
+def _rows(bridge: Bridge, engine: Engine, since: float) -> list[QueueRow]:
+    """Return the rows of the table: live figures from the tracker, totals from the database.
+
+    The totals are those of calls and ratings since the instant `since`, in UTC seconds since the epoch.
+    """
     tracker, now = bridge.tracker, bridge.link.pbx_now()
     waits: dict[str, list[float]] = {queue: [] for queue in tracker.queues}
     for visit in tracker.waiting():
         waits[visit.queue].append(now - visit.entered_at)
     talking = Counter(talk.queue for talk in tracker.talks.in_progress())
     with engine.connect() as connection:
-        ended = {(row.queue, row.outcome): row.n for row in visits_by_outcome(connection, since=0)}
-        ratings = {rating.queue: rating for rating in ratings_by_queue(connection, since=0)}
+        ended = {(row.queue, row.outcome): row.n for row in visits_by_outcome(connection, since=since)}
+        ratings = {rating.queue: rating for rating in ratings_by_queue(connection, since=since)}
     return [
         QueueRow(
             queue=queue,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 __all__ = ["QueueRow", "table"]
 
 _TITLES = ("queue", "waiting", "longest", "talking", "answered", "abandoned", "timed out", "rating")
-_WIDTHS = (10, 9, 9, 9, 10, 11, 11, 16)
+_WIDTHS = (8, 9, 9, 9, 10, 11, 11, 13)  # together 80 columns
 
 
 @dataclass(frozen=True, slots=True)

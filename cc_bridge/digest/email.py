@@ -20,7 +20,6 @@ from typing import Any
 from jinja2 import FileSystemLoader
 
 from cc_bridge.digest.content import Digest
-from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.query import Dimension
 from cc_bridge.reports.render.bidi import END, ISOLATE, LEFT_TO_RIGHT
 from cc_bridge.reports.render.html import as_html, pages
@@ -94,7 +93,7 @@ def _said(digest: Digest, wording: Localization, owner: str, file: str) -> dict[
         "before": _span(wording, digest.before_first, digest.before_last),
         "owner": printable(owner) or wording.text("page", "everyone"),
         "queues": [wording.key(Dimension.QUEUE, queue) for queue in ask.queues],
-        "unobserved": wording.value(Unit.TIME, brief.unobserved) if brief.unobserved else "",
+        "unobserved": wording.unobserved(brief.unobserved),
         "findings": [wording.sentence(each) for each in brief.findings or ()],
         "tables": [
             in_words(replace(table.with_data(), charts=()), wording) for table in brief.tables if table.rows
@@ -138,7 +137,7 @@ def _lines(said: dict[str, Any], wording: Localization) -> Iterator[str]:
     if said["queues"]:
         yield f"{said_of('queues')}: {said_of('comma').join(map(isolated, said['queues']))}"
     if said["unobserved"]:
-        yield said_of("unobserved").format(time=number(said["unobserved"]))
+        yield said["unobserved"]
     yield ""
     yield said_of("findings").upper()
     yield from (f"- {finding}" for finding in said["findings"] or [said_of("nothing")])

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal
 
-from cc_bridge.errors import CcBridgeError, how_to_install
+from persiantools.jdatetime import JalaliDate
+
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
 __all__ = ["FIRST_DAY", "LAST_DAY", "CalendarKind", "Days", "UtcOffset", "day_of", "persian", "read_date"]
@@ -44,14 +45,7 @@ def day_of(number: int) -> date:
 
 
 def persian(day: date) -> tuple[int, int, int]:
-    """Return year, month and day in the Persian calendar.
-
-    Raise CcBridgeError if the package persiantools is not installed.
-    """
-    try:
-        from persiantools.jdatetime import JalaliDate  # noqa: PLC0415 - of the extra `report`
-    except ImportError as error:
-        raise CcBridgeError(f"Persian dates need persiantools: {how_to_install('report')}") from error
+    """Return year, month and day in the Persian calendar."""
     there = JalaliDate(day)  # type: ignore[no-untyped-call] # the package is typed in part
     return there.year, there.month, there.day
 
@@ -67,8 +61,6 @@ def read_date(text: str) -> date:
     year, month, day = map(int, found.groups())
     try:
         found_day = date(year, month, day) if year >= _PERSIAN_UNTIL else _of_persian(year, month, day)
-    except ImportError as error:
-        raise ValueError(f"{text!r}: Persian dates need persiantools: {how_to_install('report')}") from error
     except ValueError as error:
         raise ValueError(f"{text!r}: there is no such day") from error
     if not FIRST_DAY <= found_day <= LAST_DAY:
@@ -77,8 +69,6 @@ def read_date(text: str) -> date:
 
 
 def _of_persian(year: int, month: int, day: int) -> date:
-    from persiantools.jdatetime import JalaliDate  # noqa: PLC0415 - of the extra `report`
-
     found: date = JalaliDate(year, month, day).to_gregorian()  # type: ignore[no-untyped-call] # as above
     return found
 

@@ -38,9 +38,17 @@ _COLUMNS = (
 _WAIT_COLUMNS = (
     Column("wait_mean", Unit.SECONDS, formula="sum of the waits / visits", has_n=True, has_interval=True),
     Column(
-        "wait_median", Unit.SECONDS, formula="least whole T with wait <= T for 50 % of visits", has_n=True
+        "wait_median",
+        Unit.SECONDS,
+        formula="least whole T with wait <= T for 50 % of visits, at most wait_max",
+        has_n=True,
     ),
-    Column("wait_p90", Unit.SECONDS, formula="least whole T with wait <= T for 90 % of visits", has_n=True),
+    Column(
+        "wait_p90",
+        Unit.SECONDS,
+        formula="least whole T with wait <= T for 90 % of visits, at most wait_max",
+        has_n=True,
+    ),
     Column("wait_max", Unit.SECONDS, kpi="longest_wait", has_n=True),
     Column("answer_mean", Unit.SECONDS, kpi="average_speed_of_answer", has_n=True, has_interval=True),
     Column(

@@ -39,5 +39,5 @@ REPORTS: Mapping[str, ReportType] = {
     "delivery-gap": ReportType(delivery_gap.delivery_gap, delivery_gap.BY, 2),
     "causes": ReportType(causes.causes, causes.BY, 2),
     "change": ReportType(before_and_after.change, before_and_after.BY, 3),
-    "hours": ReportType(opening_hours.hours, opening_hours.BY, 3),
+    "hours": ReportType(opening_hours.hours, opening_hours.BY, 4),
 }

@@ -1,7 +1,7 @@
 """Visit totals: the outcomes, wait times and service levels of many visits together. Pure.
 
 SQL returns the number of visits for each wait time, rounded up to whole seconds. So a median is the smallest
-number of whole seconds within which half of the visits had ended.
+number of whole seconds within which half of the visits had ended, but never more than the longest wait.
 
 A partial visit, during whose wait the PBX's clock was set, is counted only as a partial visit.
 """
@@ -114,15 +114,16 @@ class VisitTotals:
         return mean(self.answer_wait, self.answer_squares, self.outcomes[Outcome.ANSWERED], minimum)
 
     def within(self, part: float) -> Cell:
-        """Return the wait time, in whole seconds, within which the fraction `part` of the visits had ended.
+        """Return the wait time within which the fraction `part` of the visits had ended.
 
-        For example, 0.5 gives the median wait time. None means that there are no visits.
+        For example, 0.5 gives the median wait time. The time is in whole seconds, rounded up, but at most the
+        longest wait. None means that there are no visits.
         """
         ended = 0
         for second, n in sorted(self.seconds.items()):
             ended += n
             if ended >= part * self.visits:
-                return Figure(second, self.visits)
+                return Figure(min(second, self.longest), self.visits)
         return None
 
     @property

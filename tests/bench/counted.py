@@ -104,6 +104,16 @@ class Counted:
         return [(*key, n) for key, n in found.items()]
 
     @_once
+    def observed(self):
+        """Return the whole span without the gaps: the rows of the database fill the span."""
+        at, parts = self._ask.since, []
+        columns = f"{_at('started_at')}, {_at('ended_at')}"
+        for begin, end in sorted(self._read(columns, "gaps")):
+            parts.append((at, begin))
+            at = end
+        return [*parts, (at, self._ask.until)]
+
+    @_once
     def talks(self, by):
         found = {}
         columns = (

@@ -2,8 +2,8 @@
 
 A digest is a mail with the figures of a day, week or month.
 
-`digest/delivery.py` needs the packages of the extra `report`. So it is imported at the first run, not with
-this module.
+`digest/delivery.py` imports jinja2 and the reports, which take memory. So it is imported at the
+first run, not with this module.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from cc_bridge.config import Config
-from cc_bridge.config.startup import check_digest
 from cc_bridge.daemon.jobs.periodic import PeriodicJob
 from cc_bridge.daemon.service import Context, per_queue
 
@@ -39,7 +38,7 @@ when the sender must stop early.
 def _send(
     config: Config, sender: str, now: Callable[[], float], stop: Callable[[], bool]
 ) -> "DigestRunResult":
-    from cc_bridge.digest.delivery import send_due  # noqa: PLC0415 - it needs the extra `report`
+    from cc_bridge.digest.delivery import send_due  # noqa: PLC0415 - see above
 
     return send_due(config, sender, now, stop)
 
@@ -47,7 +46,7 @@ def _send(
 class DigestJob(PeriodicJob["DigestRunResult"]):
     """The digest job of one daemon.
 
-    The constructor raises ConfigError if the mail password or a package that digests need is missing.
+    The constructor raises ConfigError if the mail password cannot be read.
 
     Three attributes are read by the metrics. Each maps the configured digest frequency (day, week or month)
     to a number. `failures` has the number of mails that failed and are not retried. `due_at` has the time at
@@ -68,7 +67,7 @@ class DigestJob(PeriodicJob["DigestRunResult"]):
 
     def __init__(self, context: Context, send: SendDigests = _send) -> None:
         super().__init__(context)
-        check_digest(self.config)
+        self.config.digest.smtp_password()
         self.failures: dict[str, int] = {}  # number of mails given up
         self.due_at: dict[str, float] = {}  # UTC seconds; empty: digests are off or the job has not run yet
         self.last_sent_at: dict[str, float] = {}  # UTC seconds; 0: never

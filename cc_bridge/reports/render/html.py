@@ -10,7 +10,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import Report
 from cc_bridge.reports.query import Dimension
 from cc_bridge.reports.render.localization import Localization
@@ -58,7 +57,7 @@ def as_html(report: Report, wording: Localization, now: float) -> str:
         facts={name: fact for name, fact in facts.items() if fact},
         made=wording.instant(now),
         minimum=wording.figures_of(str(ask.minimum)),
-        unobserved=wording.value(Unit.TIME, report.unobserved) if report.unobserved else "",
+        unobserved=wording.unobserved(report.unobserved),
         tiles=list(tiles(report, wording)),
         findings=None if report.findings is None else [wording.sentence(each) for each in report.findings],
         tables=[in_words(table.with_data(), wording) for table in report.tables],

@@ -20,6 +20,7 @@ from cc_bridge.reports.calendar import Days, day_of, persian
 from cc_bridge.reports.figures import Cell, Column, Highlight, KeyKind, ReportRow
 from cc_bridge.reports.query import INTERVALS, Dimension, Group
 from cc_bridge.reports.render.bidi import END, ISOLATE, isolated_numbers
+from cc_bridge.reports.render.durations import duration
 from cc_bridge.safe_text.printable import printable
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
@@ -143,15 +144,12 @@ class Localization:
     # -- numbers
 
     def value(self, unit: Unit, value: float) -> str:
-        """Return a number as text in its unit, such as `12.5 %` or `1:05`.
+        """Return a number as text in its unit, such as `12.5 %` or `1 min 05`.
 
         The sample size and the confidence interval are not included.
         """
-        if unit is Unit.SECONDS:
-            text = _minutes(value)
-        elif unit is Unit.TIME:
-            minutes = round(value / _MINUTE)
-            text = f"{minutes // _MINUTE:,}:{minutes % _MINUTE:02}"
+        if unit in {Unit.SECONDS, Unit.TIME}:
+            text = duration(value, self.language, whole_minutes=unit is Unit.TIME)
         else:
             sign = "+" if unit is Unit.POINTS else ""
             text = f"{value:{sign},.{unit.decimals}f}".replace("-", "−")  # noqa: RUF001 - typography for readers
@@ -184,16 +182,29 @@ class Localization:
             return ""
         parts = []
         if cell.enough and cell.low is not None and cell.high is not None:
-            low, high = (self.value(unit, bound).removesuffix(" %") for bound in (cell.low, cell.high))
-            parts.append(self.range(low, high))
+            parts.append(self.range(self.value(unit, cell.low), self.value(unit, cell.high)))
         if cell.n is not None:
             counted = self.text("page", "answers" if column in _OF_ANSWERS else "cases")
             parts.append(counted.format(n=self.figures_of(f"{cell.n:,}")))
         return (" · " if self.language == "fa" else ", ").join(parts)
 
     def range(self, low: str, high: str) -> str:
-        """Return the text of a range between two numbers, such as `3.2 to 4.3`."""
+        """Return the text of a range between two numbers, such as `3.2 to 4.3` or `4 to 5 s`.
+
+        A unit of both numbers is written once.
+        """
+        number, _, unit = high.partition(" ")
+        if unit == "%":
+            low, high = low.removesuffix(" %"), number
+        elif unit and not any(sign.isdigit() for sign in unit):
+            low = low.removesuffix(f" {unit}")
         return self.text("page", "range").format(low=low, high=high)
+
+    def unobserved(self, seconds: float) -> str:
+        """Return the sentence that the PBX was not observed for some time; empty for less than a second."""
+        if seconds < 1:
+            return ""
+        return self.text("page", "unobserved").format(time=self.isolated(self.value(Unit.TIME, seconds)))
 
     def full(self, unit: Unit, cell: Cell, column: str = "") -> str:
         """Return the text of a figure, with its confidence interval and sample size (n) in brackets.
@@ -257,7 +268,7 @@ class Localization:
     def _band(self, number: int) -> str:
         if number < 0:
             return self.text("page", "none")
-        bounds = [_minutes(bound) for bound in self.bands]
+        bounds = [duration(bound, self.language) for bound in self.bands]
         if number == 0:
             text = self.text("page", "up_to").format(high=bounds[0])
         elif number == len(bounds):
@@ -270,14 +281,3 @@ class Localization:
 def time_of_day(minute: int) -> str:
     """Return a minute of the day, 0 to 1440, as text such as `09:15`."""
     return f"{minute // _MINUTE:02}:{minute % _MINUTE:02}"
-
-
-def _minutes(seconds: float) -> str:
-    """Return a duration as minutes and seconds, such as `1:05`.
-
-    If a duration of less than ten seconds is not whole, it has tenths, such as `0:07.5`.
-    """
-    if 0 < abs(seconds) < 10 and round(seconds, 1) != round(seconds):  # noqa: PLR2004 - the ten
-        return f"0:{seconds:04.1f}" if seconds > 0 else f"−0:{-seconds:04.1f}"  # noqa: RUF001 - typography for readers
-    whole = round(abs(seconds))
-    return f"{'−' if seconds < 0 else ''}{whole // _MINUTE}:{whole % _MINUTE:02}"  # noqa: RUF001 - typography for readers

@@ -17,7 +17,7 @@ from cc_bridge.reports import source
 from cc_bridge.storage.reports.instants import DAY, HOUR
 from cc_bridge.storage.reports.span_queries import Expression, Span, SpanQueries
 from cc_bridge.storage.rollups.tables import QUARTER, agent_presence
-from cc_bridge.storage.schema.tables import agent_intervals, gaps
+from cc_bridge.storage.schema.tables import agent_intervals, gaps, observation_watermarks, queue_visits
 from cc_bridge.storage.views.agent_day import OVER_MIDNIGHT
 from cc_bridge.storage.views.dialects import in_dialect
 
@@ -93,6 +93,45 @@ class PresenceQueries(SpanQueries):
         where = (c.started_at < until, c.ended_at > since, *self._of_pbx(gaps))
         rows = self._connection.execute(select(c.started_at, c.ended_at).where(*where))
         return math.fsum(min(end, until) - max(begin, since) for begin, end in rows)
+
+    def observed(self) -> Iterator[Span]:
+        """Yield the parts of the report's time span in which the PBX was observed, in order of time.
+
+        The observation starts with the first record in the database. It ends with the last record, or with
+        the watermark if that is later. Gaps are left out, those of each PBX if the report is about several.
+        """
+        first, last = self._first_and_last()
+        at, until = max(self._ask.since, first), min(self._ask.until, last)
+        c = gaps.c
+        where = (c.started_at < until, c.ended_at > at, *self._of_pbx(gaps))
+        found = self._rows(
+            lambda *ends: ends, select(c.started_at, c.ended_at).where(*where).order_by(c.started_at)
+        )
+        for begin, end in found:
+            if at < begin:
+                yield at, begin
+            at = max(at, end)
+        if at < until:
+            yield at, until
+
+    def _first_and_last(self) -> Span:
+        """Return the instants of the first and of the last record; (0, 0) for an empty database."""
+        q, i, w = queue_visits.c, agent_intervals.c, observation_watermarks.c
+        columns = ((queue_visits, q.entered_at, q.left_at), (agent_intervals, i.started_at, i.ended_at))
+        ends: list[Span] = []
+        for table, start, end in columns:
+            # The order by an index finds the first and the last row without reading the others.
+            rows = select(start, end).where(*self._of_pbx(table)).limit(1)
+            oldest = self._connection.execute(rows.order_by(start)).first()
+            newest = self._connection.execute(rows.order_by(start.desc())).first()
+            if oldest and newest:
+                ends.append((oldest[0], newest[1]))
+        mark = self._connection.scalar(
+            select(func.max(w.observed_until)).where(*self._of_pbx(observation_watermarks))
+        )
+        if not ends:
+            return 0.0, 0.0
+        return min(first for first, _ in ends), max(mark or 0.0, *(last for _, last in ends))
 
     def _days(self) -> tuple[Span | None, list[Span]]:
         """Return the part of the report's time span that is rolled up (None if none is), and the other parts.

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dashboards_src import agents, daemon, operations, service, voice
+from dashboards_src.dialects import MARIADB
 from dashboards_src.layout import text_of
 
 _MODULES = (operations, service, voice, agents, daemon)
@@ -17,7 +18,9 @@ _FOLDER = Path(__file__).parents[1] / "dashboards"
 
 def dashboards() -> Mapping[str, str]:
     """Return the JSON text of each dashboard by file name, such as voice.json."""
-    return {f"{module.__name__.rpartition('.')[2]}.json": text_of(module.board()) for module in _MODULES}
+    boards = {module.__name__.rpartition(".")[2]: module.board() for module in _MODULES}
+    boards |= {"agents-mariadb": agents.board(MARIADB)}
+    return {f"{name}.json": text_of(board) for name, board in boards.items()}
 
 
 def main() -> None:

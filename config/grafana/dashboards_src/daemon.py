@@ -4,6 +4,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from cc_bridge.kpis.catalogue import help_text
 from cc_bridge.metrics.families import BY_NAME
+from dashboards_src.annotations import ANNOTATIONS
 from dashboards_src.layout import board as framed, row
 from dashboards_src.panels import PERCENT, Column, less_is_worse, lines, more_is_worse, table, tile, values
 from dashboards_src.promql import PBX
@@ -418,4 +419,5 @@ def board() -> Dashboard:
             *_process(),
         ),
         refresh="30s",
+        annotations=ANNOTATIONS,
     )

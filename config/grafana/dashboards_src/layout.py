@@ -25,14 +25,17 @@ def board(
     variables: Sequence[Any],
     parts: Sequence[Any],
     refresh: str = "1m",
+    annotations: Sequence[Any] = (),
 ) -> Dashboard:
-    """Return a dashboard with these rows and panels."""
+    """Return a dashboard with these rows and panels; `annotations` mark events in its panels over time."""
     whole = dashboard.Dashboard(title).uid(f"cc-bridge-{uid}").description(words).tags([_TAG]).editable()
     whole.time(since, "now").timezone("browser").refresh(refresh).tooltip(DashboardCursorSync.CROSSHAIR)
     others = dashboard.DashboardLink("cc_bridge").type(DashboardLinkType.DASHBOARDS).tags([_TAG])
     whole.link(others.keep_time(True).include_vars(True).as_dropdown(False))
     for variable in variables:
         whole.with_variable(variable)
+    for annotation in annotations:
+        whole.annotation(annotation)
     for part in parts:
         if isinstance(part, dashboard.Row):
             whole.with_row(part)

@@ -4,6 +4,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from cc_bridge.kpis.catalogue import help_text
 from cc_bridge.metrics.families import BY_NAME
+from dashboards_src.annotations import ANNOTATIONS
 from dashboards_src.layout import board as framed, row
 from dashboards_src.panels import (
     LIMITS,
@@ -184,4 +185,5 @@ def board() -> Dashboard:
             ),
         ),
         refresh="10s",
+        annotations=ANNOTATIONS,
     )

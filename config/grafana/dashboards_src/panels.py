@@ -47,7 +47,7 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 
 from cc_bridge.config import WallboardConfig
-from dashboards_src.queries import POSTGRES, PROMETHEUS, Sql
+from dashboards_src.queries import PROMETHEUS, Sql
 
 __all__ = [
     "FEW", "LIMITS", "PERCENT", "PLAIN", "Column", "Limits", "bars", "field", "grid", "less_is_worse",
@@ -110,7 +110,7 @@ def _dressed(
     limits: Limits,
 ) -> P:
     """Set the properties that all kinds of panel share, and return the panel."""
-    source = POSTGRES if isinstance(targets[0], Sql) else PROMETHEUS
+    source = targets[0].source if isinstance(targets[0], Sql) else PROMETHEUS
     for letter, target in zip("ABCDEFGHIJKLMNOP", targets, strict=False):
         panel.with_target(target.ref_id(letter))
     panel.title(title).description(words).unit(unit).datasource(source).span(span).height(height)

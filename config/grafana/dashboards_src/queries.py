@@ -1,4 +1,4 @@
-"""Queries for the two data sources, Prometheus and PostgreSQL, which dashboard variables select."""
+"""Queries for the data sources, Prometheus and a database, which dashboard variables select."""
 
 from typing import Self
 
@@ -8,10 +8,11 @@ from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.common import DataSourceRef
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-__all__ = ["POSTGRES", "PROMETHEUS", "Sql", "prom"]
+from dashboards_src.dialects import POSTGRESQL, Dialect
+
+__all__ = ["PROMETHEUS", "Sql", "prom"]
 
 PROMETHEUS = DataSourceRef("prometheus", "${datasource}")
-POSTGRES = DataSourceRef("grafana-postgresql-datasource", "${database}")
 
 
 def prom(
@@ -28,9 +29,10 @@ def prom(
 
 
 class Sql(Builder[Dataquery], Dataquery):
-    """A query for Grafana's PostgreSQL data source, which the SDK does not support."""
+    """A query for Grafana's data source PostgreSQL or MySQL, which the SDK does not support."""
 
-    def __init__(self, sql: str) -> None:
+    def __init__(self, sql: str, dialect: Dialect = POSTGRESQL) -> None:
+        self.source = dialect.source
         self._sql = " ".join(sql.split())
         self._ref = "A"
 
@@ -44,7 +46,7 @@ class Sql(Builder[Dataquery], Dataquery):
     def to_json(self) -> dict[str, object]:
         """Return the query in the form that Grafana's query editor saves."""
         return {
-            "datasource": POSTGRES,
+            "datasource": self.source,
             "refId": self._ref,
             "rawSql": self._sql,
             "rawQuery": True,

@@ -4,6 +4,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from cc_bridge.kpis.catalogue import help_text
 from cc_bridge.kpis.service_level import ServiceLevelDefinition
+from dashboards_src.annotations import ANNOTATIONS
 from dashboards_src.layout import board as framed, row
 from dashboards_src.panels import (
     LIMITS,
@@ -268,4 +269,5 @@ def board() -> Dashboard:
             *_of_database(),
         ),
         refresh="1m",
+        annotations=ANNOTATIONS,
     )

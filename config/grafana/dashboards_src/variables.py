@@ -6,9 +6,10 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models.common import DataSourceRef
 from grafana_foundation_sdk.models.dashboard import VariableRefresh, VariableSort
 
-from dashboards_src.queries import POSTGRES, PROMETHEUS
+from dashboards_src.dialects import POSTGRESQL, Dialect
+from dashboards_src.queries import PROMETHEUS
 
-__all__ = ["AGENT", "DATABASE", "DATASOURCE", "JOB", "PBX_OF_DATABASE", "PBX_OF_METRICS", "QUEUE"]
+__all__ = ["DATABASE", "DATASOURCE", "JOB", "PBX_OF_METRICS", "QUEUE", "of_agents"]
 
 
 def _source(name: str, label: str, plugin: str) -> dashboard.DatasourceVariable:
@@ -32,7 +33,13 @@ def _label_values(name: str, label: str, metric: str, words: str) -> dashboard.Q
 
 
 DATASOURCE = _source("datasource", "Prometheus", "prometheus")
-DATABASE = _source("database", "PostgreSQL", "grafana-postgresql-datasource")
+
+
+def _database(dialect: Dialect) -> dashboard.DatasourceVariable:
+    return _source("database", dialect.label, str(dialect.source.type_val))
+
+
+DATABASE = _database(POSTGRESQL)
 JOB = _label_values("job", "Job", "cc_bridge_build_info", "Name of the scrape job of cc_bridge")
 PBX_OF_METRICS = _label_values("pbx", "PBX", 'cc_bridge_build_info{job=~"$job"}', "pbx.name of each daemon")
 _QUEUES = 'query_result(cc_bridge_queue_info{job=~"$job", pbx=~"$pbx"})'
@@ -48,13 +55,14 @@ QUEUE = (
     # The labels of a series are sorted by name. The text that Grafana shows is the title.
     .regex(r'/queue="(?<value>(?:[^"\\]|\\.)*)".*title="(?<text>(?:[^"\\]|\\.)*)"/')
 )
-PBX_OF_DATABASE = _chosen(
-    "pbx", "PBX", POSTGRES, "SELECT DISTINCT pbx FROM v_agent_day ORDER BY pbx", "pbx.name of each daemon"
-)
-AGENT = _chosen(
-    "agent",
-    "Agent",
-    POSTGRES,
-    "SELECT DISTINCT agent FROM v_agent_day WHERE pbx IN (${pbx:sqlstring}) ORDER BY agent",
-    "Agents of these PBXs",
-)
+
+
+def of_agents(dialect: Dialect) -> tuple[Any, ...]:
+    """Return the variables of the agents dashboard: the database, its PBXs and its agents."""
+    pbx = "SELECT DISTINCT pbx FROM v_agent_day ORDER BY pbx"
+    agent = "SELECT DISTINCT agent FROM v_agent_day WHERE pbx IN (${pbx:sqlstring}) ORDER BY agent"
+    return (
+        _database(dialect),
+        _chosen("pbx", "PBX", dialect.source, pbx, "pbx.name of each daemon"),
+        _chosen("agent", "Agent", dialect.source, agent, "Agents of these PBXs"),
+    )

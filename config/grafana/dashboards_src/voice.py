@@ -5,6 +5,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from cc_bridge.kpis.catalogue import help_text
 from cc_bridge.kpis.scores import MINIMUM
 from cc_bridge.surveys.eligibility import NotAskedReason, SurveyStage
+from dashboards_src.annotations import ANNOTATIONS
 from dashboards_src.layout import board as framed, row
 from dashboards_src.panels import (
     LIMITS,
@@ -320,4 +321,5 @@ def board() -> Dashboard:
             *_follow_ups(),
         ),
         refresh="5m",
+        annotations=ANNOTATIONS,
     )

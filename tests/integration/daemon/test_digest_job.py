@@ -11,7 +11,6 @@ from twisted.internet.task import Clock
 
 from cc_bridge.cli import main
 from cc_bridge.config import load, show
-from cc_bridge.config.startup import check_digest
 from cc_bridge.daemon.jobs.digests import DigestJob
 from cc_bridge.digest.delivery import DigestRunResult
 from cc_bridge.errors import ConfigError
@@ -72,16 +71,6 @@ def test_the_secret_is_from_a_file_or_the_environment_and_never_shown(tmp_path, 
     assert load(file).digest.smtp_password() == "s3cret"
     assert "s3cret" not in show(load(file))
     assert "s3cret" not in repr(load(file))
-
-
-def test_a_daemon_that_could_make_no_digest_does_not_begin(url, monkeypatch):
-    config = configured(url)
-    check_digest(config)
-    monkeypatch.setattr(
-        "cc_bridge.config.startup.find_spec", lambda name: None if name == "jinja2" else object()
-    )
-    with pytest.raises(ConfigError, match=r"pip install '\.\[report\]'"):
-        check_digest(config)
 
 
 # -- the daemon

@@ -1,5 +1,6 @@
 """The demo: a recording that is played repeatedly, the PBX and callers made from it, and the command."""
 
+import json
 import os
 import pty
 import random
@@ -448,11 +449,12 @@ def test_the_table():
         QueueRow("vip", answered=2, ratings=1, mean_rating=1.0),
     ]
     assert table(rows) == [
-        "queue       waiting  longest  talking  answered  abandoned  timed out          rating",
-        "billing           3     1:04        5        41          2          3     4.25 (n 17)",
-        "vip               0        -        0         2          0          0      1.00 (n 1)",
-        "all               3     1:04        5        43          2          3     4.07 (n 18)",
+        "queue     waiting  longest  talking  answered  abandoned  timed out       rating",
+        "billing         3     1:04        5        41          2          3  4.25 (n 17)",
+        "vip             0        -        0         2          0          0   1.00 (n 1)",
+        "all             3     1:04        5        43          2          3  4.07 (n 18)",
     ]
+    assert {len(line) for line in table(rows)} == {80}
     assert len(table([])) == 1
 
 
@@ -491,6 +493,7 @@ def test_a_file_gets_plain_lines_and_the_log_goes_its_own_way():
 
 # An ignored SIGHUP, as by nohup, would stay ignored in the demo; here it is not ignored.
 COMMAND = ["env", "--default-signal=HUP", sys.executable, "-m", "cc_bridge", "demo"]
+FRESH = ["--days", "0"]  # without a past
 
 
 class Demo:
@@ -498,7 +501,7 @@ class Demo:
 
     def __init__(self, folder, *arguments, stdout=subprocess.PIPE, **environment):
         self.folder = folder / "tmp"
-        self.folder.mkdir()
+        self.folder.mkdir(exist_ok=True)
         self.process = subprocess.Popen(
             [*COMMAND, *arguments],
             env={**os.environ, "TMPDIR": str(self.folder), **environment},
@@ -507,8 +510,11 @@ class Demo:
         )
 
     def greeting(self):
-        lines = [self.process.stdout.readline().decode() for _ in range(7)]
-        return dict(line.split() for line in lines[1:5])
+        """Return the addresses and other values that the demo prints at its start, by their names."""
+        lines = iter(self.process.stdout.readline, b"")
+        shown = takewhile(lambda line: not line.startswith(b"The demo uses only"), lines)
+        named = (re.fullmatch(r"  (\w+(?: \d+)?) +(\S+)\n", line.decode()) for line in shown)
+        return {found[1]: found[2] for found in named if found}
 
     def end(self, *signals):
         """Send the signals, wait for the demo's end, and check that it ended well and left no files."""
@@ -547,7 +553,9 @@ def wait_for(condition, seconds=60.0):
 @pytest.mark.prometheus
 def test_the_demo_shows_waiting_talking_and_rating_callers_and_leaves_nothing_behind(demo):
     # Settings of a real daemon must have no effect.
-    running = demo(CC_BRIDGE_STORAGE__URL="postgresql://calls@localhost/real", CC_BRIDGE_HTTP__PORT="1")
+    running = demo(
+        *FRESH, CC_BRIDGE_STORAGE__URL="postgresql://calls@localhost/real", CC_BRIDGE_HTTP__PORT="1"
+    )
     shown = running.greeting()
     assert shown["database"].startswith(str(running.folder))
 
@@ -583,27 +591,83 @@ def caught(process, number):
     return bool(mask & 1 << (number - 1))
 
 
-def test_ctrl_c_ends_the_demo_while_it_is_still_loading(demo):
+def test_it_says_at_once_that_it_starts(demo):
     starting = demo()
+    assert starting.process.stdout.readline() == b"Starting the demo ...\n"
+    assert starting.process.stdout.readline() == b"Making up the calls of 30 days: some seconds ...\n"
+    starting.end(signal.SIGINT)  # while the calls are made
+
+
+def test_the_pages_of_persons_have_data_at_once(demo):
+    running = demo()
+    shown = running.greeting()
+    home, token = shown["pages"].partition("/?")[0], shown["token"]
+
+    def answer(path, key=token):
+        asked = urllib.request.Request(f"{home}{path}", headers={"Authorization": f"Bearer {key}"})
+        with urllib.request.urlopen(asked, timeout=10) as response:
+            return json.load(response)
+
+    assert len(answer("/api/follow-ups?owner=reza")["follow_ups"]) > 3
+    for agent in ("Agent 304", "Agent 311"):
+        page = answer("/api/agent?days=30", shown[agent].partition("#")[2])
+        assert page["agent"] == agent
+        talks = next(each for each in page["work"] if each["name"] == "talks")
+        assert talks["value"] > 100
+    comments = list(running.folder.glob("*/comments/*.wav"))
+    assert len(comments) > 20
+    running.end(signal.SIGINT)
+
+
+def test_a_kept_database_is_for_reports_and_a_second_demo(demo, tmp_path):
+    kept = tmp_path / "kept"
+    running = demo("--keep", str(kept), "--days", "3", "--seconds", "0.2")
+    assert running.greeting()["database"] == str(kept / "cc-bridge.sqlite")
+    running.end()
+    config = ["-c", str(kept / "cc-bridge.toml")]
+    report = CliRunner().invoke(
+        main, ["report", "service", "--from", "2020-01-01", "--format", "json", *config]
+    )
+    rows = json.loads(report.stdout)["tables"][0]["rows"]
+    assert {"billing", "tech", "vip"} <= {row["queue"] for row in rows}
+    again = demo("--keep", str(kept), "--days", "3", "--seconds", "0.2")
+    assert again.process.stdout.readline() == b"Starting the demo ...\n"
+    again.process.stdout.readline()
+    assert again.process.stdout.readline() == b"The database has calls already.\n"
+    again.end()
+
+
+def test_a_directory_that_cannot_be_used_is_refused_in_one_line(demo, tmp_path):
+    (tmp_path / "cc-bridge.toml").write_text("[pbx]\n")
+    for folder, why in ((tmp_path, "is not of a demo: give another"), (tmp_path / "a b", "must have only")):
+        refused = demo("--keep", str(folder))
+        _, errors = refused.process.communicate(timeout=30)
+        assert refused.process.returncode == 1
+        assert why in errors.decode()
+        assert errors.count(b"\n") == 1
+
+
+def test_ctrl_c_ends_the_demo_while_it_is_still_loading(demo):
+    starting = demo(*FRESH)
     wait_for(lambda: caught(starting.process, signal.SIGTERM))
     starting.end(signal.SIGINT)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_comes_twice_is_as_good_as_one(demo, number):
-    running = demo()
+    running = demo(*FRESH)
     running.greeting()
     running.end(number, number)
 
 
 def test_the_demo_ends_after_its_seconds(demo):
-    running = demo("--seconds", "0.2")
+    running = demo(*FRESH, "--seconds", "0.2")
     running.greeting()
     running.end()
 
 
 def test_the_demo_ends_when_nobody_reads(demo):
-    running = demo()
+    running = demo(*FRESH)
     running.greeting()
     running.process.stdout.close()
     running.process.stdout = None
@@ -612,7 +676,7 @@ def test_the_demo_ends_when_nobody_reads(demo):
 
 def test_on_a_terminal_the_cursor_comes_back(demo):
     ours, theirs = pty.openpty()
-    running = demo("--seconds", "5", stdout=theirs)  # long enough for two tables on a busy machine
+    running = demo(*FRESH, "--seconds", "5", stdout=theirs)  # long enough for two tables on a busy machine
     os.close(theirs)
     shown = b""
     while select.select([ours], [], [], 30)[0]:
@@ -625,10 +689,10 @@ def test_on_a_terminal_the_cursor_comes_back(demo):
     assert b"metrics    http://127.0.0.1:" in shown
     assert shown.count(b"\x1b[?25l") == shown.count(b"\x1b[?25h") == 1
     assert shown.rstrip().endswith(b"\x1b[?25h")
-    assert shown.count(b"queue       waiting") >= 2
+    assert shown.count(b"queue     waiting") >= 2
 
 
 def test_the_help_names_the_option():
     shown = CliRunner().invoke(main, ["demo", "--help"])
     assert "--seconds" in shown.output
-    assert "\n  Example:  cc-bridge demo" in shown.output
+    assert "\n  Examples:  cc-bridge demo" in shown.output

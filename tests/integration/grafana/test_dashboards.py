@@ -24,6 +24,10 @@ def variables(board):
     return {variable["name"]: variable for variable in BOARDS[board]["templating"]["list"]}
 
 
+def annotations(board):
+    return BOARDS[board].get("annotations", {}).get("list", [])
+
+
 def used(text):
     """Return the names of the variables in a text, except Grafana's own."""
     names = {one or other for one, other in VARIABLE.findall(text)}
@@ -38,10 +42,10 @@ def test_they_are_what_the_code_writes(tmp_path):
     assert written == committed, f"run: {COMMAND}"
 
 
-def test_there_are_five_of_them():
-    assert set(BOARDS) == {"operations", "service", "voice", "agents", "daemon"}
-    assert len({board["uid"] for board in BOARDS.values()}) == 5
-    assert len({board["title"] for board in BOARDS.values()}) == 5
+def test_there_are_six_of_them():
+    assert set(BOARDS) == {"operations", "service", "voice", "agents", "agents-mariadb", "daemon"}
+    assert len({board["uid"] for board in BOARDS.values()}) == 6
+    assert len({board["title"] for board in BOARDS.values()}) == 6
     for board in BOARDS.values():
         assert "id" not in board  # Grafana's own id, which conflicts with provisioning
         assert len(board["uid"]) <= 40
@@ -88,10 +92,12 @@ def test_panels_fill_the_grid_without_overlap(name):
 
 @EACH_BOARD
 def test_every_data_source_is_the_readers_choice(name):
-    chosen = {"prometheus": "${datasource}", "grafana-postgresql-datasource": "${database}"}
+    chosen = {
+        "prometheus": "${datasource}", "grafana-postgresql-datasource": "${database}", "mysql": "${database}",
+    }  # fmt: skip
     known = variables(name)
-    for panel in panels(name):
-        for part in (panel, *panel["targets"]):
+    for panel in (*panels(name), *annotations(name)):
+        for part in (panel, *panel.get("targets", ())):
             source = part["datasource"]
             assert source["uid"] == chosen[source["type"]]
             variable = known[used(source["uid"]).pop()]
@@ -110,6 +116,7 @@ def test_variables_that_are_used_exist_and_those_that_exist_are_used(name):
         multi = variable["name"] != "job"
         assert (variable.get("multi", False), variable.get("includeAll", False)) == (multi, multi)
     texts = [query.text for kind in ("expr", "rawSql") for query in queries(kind) if query.board == name]
+    texts += [each["expr"] for each in annotations(name)]
     texts += [query.target["datasource"]["uid"] for kind in ("expr", "rawSql") for query in queries(kind)
               if query.board == name]  # fmt: skip
     assert set().union(*map(used, texts)) <= set(known)
@@ -120,6 +127,28 @@ def test_variables_that_are_used_exist_and_those_that_exist_are_used(name):
 @pytest.mark.parametrize("query", queries("expr"), ids=str)
 def test_every_query_is_promql(query):
     promql_parser.parse(filled(query.text, CHOSEN))
+
+
+@pytest.mark.parametrize("name", ["operations", "service", "voice", "daemon"])
+def test_gaps_restarts_and_digests_are_marked(name):
+    found = {each["name"]: each for each in annotations(name)}
+    assert list(found) == ["Observation gaps", "Restarts of the daemon", "Digests"]
+    for each in found.values():
+        assert each["enable"]
+        assert used(each["expr"]) <= set(variables(name))
+        promql_parser.parse(filled(each["expr"], CHOSEN))
+
+
+def test_the_two_boards_of_agents_differ_in_the_dialect_only():
+    postgresql, mariadb = (
+        [(panel["title"], panel["type"], panel["gridPos"]) for panel in panels(name)]
+        for name in ("agents", "agents-mariadb")
+    )
+    assert postgresql == mariadb
+    for query in queries("rawSql"):
+        if query.board == "agents-mariadb":
+            assert not re.search(r"::|FILTER", query.text)
+            assert query.target["datasource"]["type"] == "mysql"
 
 
 @EACH_BOARD

@@ -302,7 +302,7 @@ def test_the_list_can_be_read(browser, desk, listed, tmp_path, language, scheme,
     assert page.value("document.querySelectorAll('.late').length") == 2
     text = page.text("#list")
     details = {
-        "en": ("1 of 5", "again after 3.5 h", "waited 10:12", "14 s", "no to"),
+        "en": ("1 of 5", "again after 3.5 h", "waited 10 min 12", "14 s", "no to"),
         "fa": ("دوباره پس از", "انتظار", "ثانیه", "پاسخ «خیر» به"),
     }
     for word in (*details[language], "09121234560", "زهرا محمدی", "Sara Ahmadi", "پشتیبانی", HOSTILE, "رضا"):

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 import cc_bridge.commands
 from cc_bridge.cli import main
+from cc_bridge.commands.common import progress
 from cc_bridge.follow_ups.follow_up import FollowUp
 from cc_bridge.privacy.caller_keys import CallerKeys
 from cc_bridge.records import OptOut
@@ -152,3 +153,13 @@ def test_commands_print_through_one_function():
         echoes = [node for node in calls if ast.unparse(node.func) in {"click.echo", "click.secho", "print"}]
         assert not echoes or file.name in FIXED | {"common.py"}, file.name
         assert all(any(each.arg == "nl" for each in node.keywords) for node in echoes if file.name in FIXED)
+
+
+def test_a_progress_bar_is_for_terminals_only(capsys, monkeypatch):
+    with progress(2, "reading") as bar:
+        bar.update(2)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with progress(2, "reading") as bar:
+        bar.update(2)
+    assert "reading" in capsys.readouterr().err

@@ -297,7 +297,9 @@ def test_follow_ups_are_told_with_the_time_to_close(engine, url):
         "follow_ups_closed": [(5, None), (0, None)],
         "follow_ups_close_median": [(5400.0, 5), None],
     }
-    assert "Median time to close\n    This period: 1:30 (n=5)" in plain(found, localization(config), "", "x")
+    assert "Median time to close\n    This period: 1 h 30 (n=5)" in plain(
+        found, localization(config), "", "x"
+    )
 
 
 # -- hostile names, and nothing of callers

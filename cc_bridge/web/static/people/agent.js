@@ -13,10 +13,10 @@ const WORDS = {
     no_scores: "No ratings in these days.",
     compared: "The team average covers days that have ended. It is shown only if enough colleagues have enough answers, so that it reveals no single colleague's score.",
     no_comments: "No comments in these days.", more: "Only the newest comments are shown.",
-    titles: ["When", "Queue", "Length", ""], seconds: "{n} s", listen: "Listen", left: "recorded", deleted: "recording deleted",
+    titles: ["When", "Queue", "Length", ""], listen: "Listen", left: "recorded", deleted: "recording deleted",
     no_reasons: "All callers were invited and completed the survey.",
     ends: "This link expires on {day}.", missing: "Open this page with your personal link. Ask your team lead for it.",
-    hours: "hours:minutes", waiting: "Loading the figures.", lost: "No connection to cc_bridge.",
+    waiting: "Loading the figures.", lost: "No connection to cc_bridge.",
   },
   fa: {
     page: "کارنامهٔ من", of: "{name}", spans: { 1: "امروز", 7: "۷ روز", 30: "۳۰ روز" },
@@ -27,10 +27,10 @@ const WORDS = {
     no_scores: "در این روزها کسی به شما امتیاز نداده است.",
     compared: "میانگین گروه مربوط به روزهای پایان‌یافته است و تنها زمانی نمایش داده می‌شود که همکاران کافی پاسخ کافی داشته باشند، تا امتیاز هیچ همکاری به‌تنهایی آشکار نشود.",
     no_comments: "در این روزها نظر صوتی ثبت نشده است.", more: "تنها تازه‌ترین نظرها نمایش داده می‌شود.",
-    titles: ["زمان", "صف", "مدت", ""], seconds: "{n} ثانیه", listen: "شنیدن", left: "موجود", deleted: "فایل صوتی حذف شده",
+    titles: ["زمان", "صف", "مدت", ""], listen: "شنیدن", left: "موجود", deleted: "فایل صوتی حذف شده",
     no_reasons: "همهٔ تماس‌گیرندگان دعوت شدند و نظرسنجی را تا پایان پاسخ دادند.",
     ends: "این پیوند تا {day} معتبر است.", missing: "این صفحه فقط با پیوند شخصی شما باز می‌شود؛ آن را از سرپرست خود بگیرید.",
-    hours: "ساعت:دقیقه", waiting: "ارقام در حال بارگذاری است.", lost: "ارتباط با cc_bridge قطع است.",
+    waiting: "ارقام در حال بارگذاری است.", lost: "ارتباط با cc_bridge قطع است.",
   },
 };
 
@@ -43,13 +43,8 @@ let days = 7;
 let told = null; // the last answer
 let asking = 0; // the number of the last request; answers to earlier requests are ignored
 
-function duration(seconds) {
-  const minutes = Math.round(seconds / 60);
-  return `${whole.format(Math.floor(minutes / 60))}:${two.format(minutes % 60)}`;
-}
-
 const UNITS = {
-  count: whole.format, time: duration, percent: (value) => percents.format(value / 100),
+  count: whole.format, time: (value) => duration(value, true), percent: (value) => percents.format(value / 100),
   points: signed.format, mean: one.format,
 };
 
@@ -57,7 +52,6 @@ const shown = (figure, value) => UNITS[figure.unit](value);
 const large = (figure) => (figure.value === null ? words[figure.n ? "too_few" : "no_data"] : shown(figure, figure.value));
 
 function around(figure, counted = words.n) {
-  if (figure.unit === "time") return words.hours;
   if (!figure.n) return "";
   if (!figure.enough) return say(words.too_few_n, { n: whole.format(figure.n), minimum: whole.format(told.minimum) });
   const n = say(counted, { n: whole.format(figure.n) });
@@ -120,7 +114,7 @@ function drawComments() {
     "tr", "",
     make("td", "", when(comment.at)),
     make("td", "", make("bdi", "", comment.queue || NONE)),
-    make("td", "", comment.seconds ? say(words.seconds, { n: whole.format(comment.seconds) }) : NONE),
+    make("td", "", comment.seconds ? duration(comment.seconds) : NONE),
     make("td", "quiet", comment.sound ? listen(comment.sound, told.plays, words.listen) : comment.kept ? words.left : words.deleted),
   ));
   $("comments").tBodies[0].replaceChildren(...rows);

@@ -27,6 +27,31 @@ const readable = (text) => (page.dir === "rtl" ? text.replace(NUMBERS, isolate) 
 const $ = (id) => document.getElementById(id);
 const say = (text, values = {}) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
+// A duration has units, as in reports: "4.9 s", "1 min 05", "1 h 05".
+const UNITS_OF_TIME = {
+  en: { seconds: "{large} s", minutes: "{large} min", rest: "{large} min {small}", hours: "{large} h", more: "{large} h {small}" },
+  fa: {
+    seconds: "{large} ثانیه", minutes: "{large} دقیقه", rest: "{large} دقیقه و {small} ثانیه",
+    hours: "{large} ساعت", more: "{large} ساعت و {small} دقیقه",
+  },
+}[language];
+const small = language === "fa" ? whole : two;
+
+function duration(seconds, wholeMinutes = false) {
+  const tenths = Math.round(seconds * 10) / 10;
+  if (tenths < 10 && tenths % 1) return say(UNITS_OF_TIME.seconds, { large: one.format(tenths) });
+  const rounded = Math.round(seconds);
+  if (rounded < 60) return say(UNITS_OF_TIME.seconds, { large: whole.format(rounded) });
+  if (rounded < 3600 && !wholeMinutes) {
+    const values = { large: whole.format(Math.floor(rounded / 60)), small: small.format(rounded % 60) };
+    return say(UNITS_OF_TIME[rounded % 60 ? "rest" : "minutes"], values);
+  }
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return say(UNITS_OF_TIME.minutes, { large: whole.format(minutes) });
+  const values = { large: whole.format(Math.floor(minutes / 60)), small: small.format(minutes % 60) };
+  return say(UNITS_OF_TIME[minutes % 60 ? "more" : "hours"], values);
+}
+
 // The daemon sends local times of the contact centre. The browser's time zone must not change them.
 const face = (text) => new Date(`${text.slice(0, 19)}Z`);
 const when = (text) => (text ? dayAndTime.format(face(text)) : NONE);

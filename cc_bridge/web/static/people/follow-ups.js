@@ -15,7 +15,7 @@ const WORDS = {
     },
     details: {
       no: "no to {question}",
-      spoke: "{n} s", waited: "waited {n}", again: "again after {n} h",
+      waited: "waited {n}", again: "again after {n} h",
     },
     due: "Due {at}", overdue: "Overdue since {at}", since: "Since {at}", queue: "Queue", agent: "Agent",
     customer: "Customer", taken: "Taken by {name}, {at}", done: "Done by {name}, {at}", dismissed: "Dismissed by {name}, {at}",
@@ -38,7 +38,7 @@ const WORDS = {
     },
     details: {
       no: "پاسخ «خیر» به {question}",
-      spoke: "{n} ثانیه", waited: "انتظار {n}", again: "دوباره پس از {n} ساعت",
+      waited: "انتظار {n}", again: "دوباره پس از {n} ساعت",
     },
     due: "مهلت: {at}", overdue: "مهلت گذشته: {at}", since: "ثبت: {at}", queue: "صف", agent: "کارشناس",
     customer: "مشتری", taken: "در دست پیگیری {name}، {at}", done: "{name} انجام داد، {at}", dismissed: "{name} صرف‌نظر کرد، {at}",
@@ -75,10 +75,9 @@ function outside() { // the session has ended: log in, and come back to the same
 
 // -- one follow-up
 
-const clock = (seconds) => `${whole.format(Math.floor(seconds / 60))}:${two.format(seconds % 60)}`;
 const DETAILS = [ // pattern of a detail text from the daemon -> text for people
-  [/^spoke (\d+) s$/, (n) => say(words.details.spoke, { n: whole.format(n) })],
-  [/^waited (\d+) s$/, (n) => say(words.details.waited, { n: clock(n) })],
+  [/^spoke (\d+) s$/, (n) => duration(Number(n))],
+  [/^waited (\d+) s$/, (n) => say(words.details.waited, { n: duration(Number(n)) })],
   [/^abandoned again after ([\d.]+) h$/, (n) => say(words.details.again, { n: one.format(n) })],
 ];
 
