@@ -6,7 +6,6 @@ or queue is therefore suspect. It is held back until Asterisk has been asked, an
 Asterisk does not confirm it. Later events about the same channel are held back too, to keep their order.
 """
 
-from collections import deque
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
@@ -15,9 +14,9 @@ from cc_bridge.queue_names import QueueNames, queue_key
 
 __all__ = ["AnnouncedEvents", "PbxQuestion"]
 
-# An ended channel is forgotten after this many seconds, or when this many other channels have ended since.
+# An ended channel is known for at least this many seconds, or until this many other channels have ended.
 _KEEP_SECONDS = 60.0
-_MAX_ENDED = 10_000
+_KEEP_ENDED = 5000
 # The largest number of events that are held back. Further suspect events are discarded.
 _MAX_HELD = 1000
 # If more queues than this are in question, all queues are asked for.
@@ -87,7 +86,10 @@ class AnnouncedEvents:
         self._lists_queues = True
         self._spelled: set[str] = set()  # names found in `queues`
         self._known = {_NO_CHANNEL}  # the announced channels: open, or ended a short time ago
-        self._ended: deque[tuple[float, str]] = deque()  # instant and channel of each known end, oldest first
+        # The known channels that ended: since the last change of generation, and in the generation before.
+        self._ended: list[str] = []
+        self._ended_earlier: list[str] = []
+        self._changed_at = 0.0
         self._unlisted: set[str] = set()  # open channels that the last snapshot did not list
         self._held: list[ev.CallEvent] = []
         self._asked = 0  # number of held events that the present question is about
@@ -109,16 +111,20 @@ class AnnouncedEvents:
         if type(event) is ev.ChannelStarted:
             self._known.add(event.uniqueid)
         elif type(event) is ev.ChannelEnded:
-            self._note_end(event.uniqueid, event.at)
+            self._note_end(event)
 
-    def snapshot(self, channels: Collection[str], *, lists_queues: bool) -> None:
-        """Add the channels of a snapshot, and forget the open channels that two snapshots have not listed.
+    def snapshot(self, channels: Collection[str], at: float, *, lists_queues: bool) -> None:
+        """Add the channels of a snapshot taken at the instant `at`, and forget channels that have ended.
 
-        The end of such a channel was not received. `lists_queues` is true if the snapshot has any queue. If
-        Asterisk lists no queue, it cannot confirm one, and the queue of an event is then not checked.
+        Channels that ended long ago are forgotten. So are open channels that two snapshots in a row did not
+        list, because their ends were not received.
+
+        `lists_queues` is true if the snapshot has any queue. If Asterisk lists no queue, it cannot confirm
+        one, and the queue of an event is then not checked.
         """
         self._lists_queues = lists_queues
-        unlisted = self._known.difference(channels, (channel for _, channel in self._ended), (_NO_CHANNEL,))
+        self._forget_ended(at)
+        unlisted = self._known.difference(channels, self._ended, self._ended_earlier, (_NO_CHANNEL,))
         self._known -= unlisted & self._unlisted
         self._known.update(channels)
         self._unlisted = unlisted
@@ -137,7 +143,7 @@ class AnnouncedEvents:
             and (queue is None or event[queue] in self._spelled or self._is_queue(event[queue]))
         ) or self._passes_held(event):
             if kind is ev.ChannelEnded:
-                self._note_end(event[1], event.at)  # type: ignore[arg-type]
+                self._note_end(event)  # type: ignore[arg-type]
             return True
         return False
 
@@ -178,15 +184,20 @@ class AnnouncedEvents:
 
     # -- inside
 
-    def _note_end(self, channel: str, at: float) -> None:
-        """Note that a channel ended at the instant `at`, and forget the channels that ended long before.
+    def _note_end(self, event: ev.ChannelEnded) -> None:
+        self._ended.append(event.uniqueid)
+        self._forget_ended(event.at)
 
-        A difference of the instants counts in both directions, because the PBX's clock may be set back.
+    def _forget_ended(self, at: float) -> None:
+        """Forget the channels that ended long before the instant `at`.
+
+        Long before means in the generation before the present one. A generation lasts for _KEEP_SECONDS, or
+        until _KEEP_ENDED channels have ended in it. If the PBX's clock is set back, the generation changes
+        too.
         """
-        ended = self._ended
-        ended.append((at, channel))
-        while len(ended) > _MAX_ENDED or abs(at - ended[0][0]) >= _KEEP_SECONDS:
-            self._known.discard(ended.popleft()[1])
+        if abs(at - self._changed_at) >= _KEEP_SECONDS or len(self._ended) >= _KEEP_ENDED:
+            self._known.difference_update(self._ended_earlier)
+            self._ended_earlier, self._ended, self._changed_at = self._ended, [], at
 
     def _passes_held(self, event: ev.CallEvent) -> bool:
         """Return whether an event can be applied now. If not, hold it back; discard it if too many are held.

@@ -151,7 +151,7 @@ class AmiListener(DaemonService):
         """Apply the first snapshot after a login to the tracker, and end the open gap if there is one."""
         snapshot = PbxSnapshot.of(items, taken_at)
         self._announced.announce(self.tracker.known_channels())  # their end may be among the early events
-        self._announced.snapshot(snapshot.channels, lists_queues=bool(snapshot.queues))
+        self._announced.snapshot(snapshot.channels, taken_at, lists_queues=bool(snapshot.queues))
         # The link passes on the early events immediately after this method.
         self._events_are_early = True
         self._clock.callLater(0, self._early_events_passed)
@@ -189,7 +189,7 @@ class AmiListener(DaemonService):
         In that case, the next snapshot is requested after 3 s instead of a minute.
         """
         snapshot = PbxSnapshot.of(items, taken_at)
-        self._announced.snapshot(snapshot.channels, lists_queues=bool(snapshot.queues))
+        self._announced.snapshot(snapshot.channels, taken_at, lists_queues=bool(snapshot.queues))
         self._record(self.tracker.resync(snapshot, fresh=False))
         self._end_gap(taken_at)
         self._snapshot_taken()

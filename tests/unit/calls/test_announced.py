@@ -53,9 +53,9 @@ def test_an_event_about_an_unknown_queue_waits_for_the_answer():
 
 def test_a_pbx_that_lists_no_queue_confirms_none_and_none_is_suspect():
     events = new()
-    events.snapshot(["1"], lists_queues=False)
+    events.snapshot(["1"], T, lists_queues=False)
     assert events.passes(joined("1", "it"))
-    events.snapshot(["1"], lists_queues=True)
+    events.snapshot(["1"], T, lists_queues=True)
     assert not events.passes(joined("1", "it"))
 
 
@@ -112,30 +112,38 @@ def knows(events, channel):
     return False
 
 
-def test_an_ended_channel_is_known_for_a_minute_and_forgotten_then():
+def test_an_ended_channel_is_known_for_a_minute_and_forgotten_in_the_next():
     events = new()
-    for event in (started("1"), ended("1"), started("2")):
+    for event in (started("1"), started("2"), started("3"), ended("1"), ended("2", T + 59)):
         assert events.passes(event)
-    events.passes(ended("2", T + 59))
     assert knows(events, "1")
-    events.passes(started("3"))
-    events.passes(ended("3", T + 60))
+    assert events.passes(ended("3", T + 120))
     assert [channel for channel in "123" if knows(events, channel)] == ["2", "3"]
 
 
 @pytest.mark.parametrize("step", [-3600, 3600])
 def test_a_step_of_the_clock_keeps_no_ended_channel(step):
     events = new()
-    for event in (started("1"), ended("1"), started("2"), ended("2", T + step), ended("2", T + step + 1)):
+    for event in (started("1"), started("2"), started("3"), ended("1"), ended("2", T + step)):
         assert events.passes(event)
-    assert [channel for channel in "12" if knows(events, channel)] == ["2"]
+    assert events.passes(ended("3", T + step + 59))
+    assert [channel for channel in "123" if knows(events, channel)] == ["2", "3"]
+
+
+def test_without_further_ends_the_snapshots_forget_an_ended_channel():
+    events = new()
+    for event in (started("1"), ended("1")):
+        events.passes(event)
+    for seconds, known in ((30, True), (59, True), (60, False)):
+        events.snapshot([], T + seconds, lists_queues=True)
+        assert knows(events, "1") is known
 
 
 def test_a_snapshot_does_not_make_an_ended_channel_known_for_longer():
     events = new()
-    for event in (started("1"), ended("1"), started("2")):
+    for event in (started("1"), started("2"), ended("1")):
         events.passes(event)
-    events.snapshot(["1", "2"], lists_queues=True)  # the list was made before the end
+    events.snapshot(["1", "2"], T, lists_queues=True)  # the list was made before the end
     events.passes(ended("2", T + 60))
     assert [channel for channel in "12" if knows(events, channel)] == ["2"]
 
@@ -143,12 +151,12 @@ def test_a_snapshot_does_not_make_an_ended_channel_known_for_longer():
 def test_an_open_channel_is_forgotten_if_two_snapshots_do_not_list_it():
     events = new()
     events.passes(started("1"))
-    events.snapshot([], lists_queues=True)  # "1" may have started while Asterisk made the list
+    events.snapshot([], T, lists_queues=True)  # "1" may have started while Asterisk made the list
     assert knows(events, "1")
-    events.snapshot(["1"], lists_queues=True)
-    events.snapshot([], lists_queues=True)
+    events.snapshot(["1"], T, lists_queues=True)
+    events.snapshot([], T, lists_queues=True)
     assert knows(events, "1")
-    events.snapshot([], lists_queues=True)
+    events.snapshot([], T, lists_queues=True)
     assert not knows(events, "1")
 
 
