@@ -189,27 +189,21 @@ WANTED_FOR_DIRECT_CALLS = WANTED | _wanted(_OF_DIRECT_CALLS)
 _MAKE = {name: reader.make for name, reader in (_READERS | _OF_DIRECT_CALLS).items()} | _ITEMS
 
 
-def read(event: Any, received_at: Callable[[], float]) -> CallEvent | None:
+def read(
+    event: Any, received_at: Callable[[], float], plausible: Callable[[float], bool] = is_plausible
+) -> CallEvent | None:
     """Return the typed form of a pyst2 `Event`; None if the event is irrelevant or malformed.
 
     The typed event gets its instant from the `Timestamp` header, which Asterisk writes with microseconds. A
-    PBX with timestampevents=no sends no such header. Without the header, or with one that holds no plausible
-    instant, the instant is the result of `received_at()`.
+    PBX with timestampevents=no sends no such header. Without the header, or if `plausible` returns False for
+    its instant, the instant is the result of `received_at()`.
     """
     make = _MAKE.get(event.name)
     if make is None:
         return None
     headers = event.headers
     try:
-        return make(headers, _stamp(headers) or received_at())
+        at = float(headers.get("Timestamp") or 0)
+        return make(headers, at if plausible(at) else received_at())
     except (KeyError, ValueError, TypeError):
         return None
-
-
-def _stamp(headers: EventHeaders) -> float:
-    """Return the instant in the `Timestamp` header; 0 if it is missing or implausible.
-
-    Raises ValueError or TypeError if the header is no number.
-    """
-    stamp = float(headers.get("Timestamp") or 0)
-    return stamp if is_plausible(stamp) else 0.0

@@ -14,12 +14,15 @@ from cc_bridge.queue_names import QueueNames, queue_key
 
 __all__ = ["AnnouncedEvents", "PbxQuestion"]
 
-# A channel is forgotten if it ended this many seconds ago or earlier.
+# An ended channel is known for at least this many seconds, or until this many other channels have ended.
 _KEEP_SECONDS = 60.0
+_KEEP_ENDED = 5000
 # The largest number of events that are held back. Further suspect events are discarded.
 _MAX_HELD = 1000
 # If more queues than this are in question, all queues are asked for.
 _MAX_QUEUES = 8
+# The value of a field for a channel if an event is about no such channel.
+_NO_CHANNEL = ""
 
 
 class _Subject(NamedTuple):
@@ -82,9 +85,12 @@ class AnnouncedEvents:
         self._queues = queues
         self._lists_queues = True
         self._spelled: set[str] = set()  # names found in `queues`
-        self._recent: set[str] = set()  # channels announced since the last change of generation
-        self._earlier: set[str] = set()  # channels announced in the generation before
+        self._known = {_NO_CHANNEL}  # the announced channels: open, or ended a short time ago
+        # The known channels that ended: since the last change of generation, and in the generation before.
+        self._ended: list[str] = []
+        self._ended_earlier: list[str] = []
         self._changed_at = 0.0
+        self._unlisted: set[str] = set()  # open channels that the last snapshot did not list
         self._held: list[ev.CallEvent] = []
         self._asked = 0  # number of held events that the present question is about
         self._blocked: set[str] = set()  # channels of held events
@@ -94,44 +100,52 @@ class AnnouncedEvents:
 
     def announce(self, channels: Iterable[str]) -> None:
         """Add channels to the announced channels."""
-        self._recent.update(channels)
+        self._known.update(channels)
 
     def announce_event(self, event: ev.CallEvent) -> None:
         """Add the channels of an event that Asterisk sent before the first snapshot of an AMI session.
 
         Such an event cannot be checked: its channels may have ended before the snapshot.
         """
-        self._recent.update(_channels(event))
+        self._known.update(_channels(event))
         if type(event) is ev.ChannelStarted:
-            self._recent.add(event.uniqueid)
+            self._known.add(event.uniqueid)
+        elif type(event) is ev.ChannelEnded:
+            self._note_end(event)
 
-    def snapshot(self, channels: Iterable[str], at: float, *, lists_queues: bool) -> None:
-        """Add the channels of a snapshot taken at the instant `at`; forget channels that ended long ago.
+    def snapshot(self, channels: Collection[str], at: float, *, lists_queues: bool) -> None:
+        """Add the channels of a snapshot taken at the instant `at`, and forget channels that have ended.
 
-        "Long" means at least _KEEP_SECONDS. `lists_queues` is true if the snapshot has any queue. If Asterisk
-        lists no queue, it cannot confirm one, and the queue of an event is then not checked.
+        Channels that ended long ago are forgotten. So are open channels that two snapshots in a row did not
+        list, because their ends were not received.
+
+        `lists_queues` is true if the snapshot has any queue. If Asterisk lists no queue, it cannot confirm
+        one, and the queue of an event is then not checked.
         """
         self._lists_queues = lists_queues
-        self._recent.update(channels)
-        if abs(at - self._changed_at) >= _KEEP_SECONDS:
-            self._changed_at = at
-            self._earlier, self._recent = self._recent, set(channels)
+        self._forget_ended(at)
+        unlisted = self._known.difference(channels, self._ended, self._ended_earlier, (_NO_CHANNEL,))
+        self._known -= unlisted & self._unlisted
+        self._known.update(channels)
+        self._unlisted = unlisted
 
     def passes(self, event: ev.CallEvent) -> bool:
         """Return whether an event can be applied now; if not, hold it back or discard it."""
-        kind = type(event)
+        kind, known = type(event), self._known
         if kind is ev.ChannelStarted:
-            self._recent.add(event[1])  # type: ignore[arg-type]  # the uniqueid
+            known.add(event[1])  # type: ignore[arg-type]  # the uniqueid
             return True
         channel, other, queue = _SUBJECTS[kind]
         if (
             not self._held
-            and (channel is None or event[channel] in self._recent or self._is_known(event[channel]))
-            and (other is None or event[other] in self._recent or self._is_known(event[other]))
+            and (channel is None or event[channel] in known)
+            and (other is None or event[other] in known)
             and (queue is None or event[queue] in self._spelled or self._is_queue(event[queue]))
-        ):
+        ) or self._passes_held(event):
+            if kind is ev.ChannelEnded:
+                self._note_end(event)  # type: ignore[arg-type]
             return True
-        return self._passes_held(event)
+        return False
 
     def question(self) -> PbxQuestion | None:
         """Return what to ask Asterisk about all events held back so far; None if no event is held back.
@@ -151,7 +165,7 @@ class AnnouncedEvents:
         `channels` and `queues` are those that Asterisk listed in its answer to `question`. An event that was
         held back after the question is not discarded. It stays held if its channel or queue is still unknown.
         """
-        self._recent.update(channels)
+        self._known.update(channels)
         known = {queue_key(queue) for queue in queues}
         self._spelled.update(
             queue for event in self._held if (queue := _queue(event)) and queue_key(queue) in known
@@ -169,6 +183,21 @@ class AnnouncedEvents:
         self._held, self._asked, self._blocked = [], 0, set()
 
     # -- inside
+
+    def _note_end(self, event: ev.ChannelEnded) -> None:
+        self._ended.append(event.uniqueid)
+        self._forget_ended(event.at)
+
+    def _forget_ended(self, at: float) -> None:
+        """Forget the channels that ended long before the instant `at`.
+
+        Long before means in the generation before the present one. A generation lasts for _KEEP_SECONDS, or
+        until _KEEP_ENDED channels have ended in it. If the PBX's clock is set back, the generation changes
+        too.
+        """
+        if abs(at - self._changed_at) >= _KEEP_SECONDS or len(self._ended) >= _KEEP_ENDED:
+            self._known.difference_update(self._ended_earlier)
+            self._ended_earlier, self._ended, self._changed_at = self._ended, [], at
 
     def _passes_held(self, event: ev.CallEvent) -> bool:
         """Return whether an event can be applied now. If not, hold it back; discard it if too many are held.
@@ -192,10 +221,7 @@ class AnnouncedEvents:
         return self._are_known(event) and (queue is None or self._is_queue(queue))
 
     def _are_known(self, event: ev.CallEvent) -> bool:
-        return all(map(self._is_known, _channels(event)))
-
-    def _is_known(self, channel: Any) -> bool:
-        return not channel or channel in self._recent or channel in self._earlier
+        return self._known.issuperset(_channels(event))
 
     def _is_queue(self, queue: Any) -> bool:
         if queue in self._spelled or not self._lists_queues:

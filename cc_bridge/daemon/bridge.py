@@ -214,7 +214,7 @@ class Bridge(SequentialServices):
 
     def _subscribe(self) -> None:
         for consumer in (self.recorder, self.invitations, self.routing, self.wallboard):
-            self.pipeline.subscribe(consumer.handle_record)
+            self.pipeline.subscribe(consumer.record_handlers)
         self.listener.on_snapshot(self.recorder.init_queues)
 
     def _add_children(self, context: Context) -> None:

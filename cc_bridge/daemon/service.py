@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 from time import time
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel
@@ -22,11 +23,21 @@ from cc_bridge.daemon.process.periodic_task import PeriodicTask
 from cc_bridge.queue_names import QueueMap, QueueNames
 from cc_bridge.storage.database import Database
 
-__all__ = ["Context", "DaemonService", "SequentialServices", "changed_options", "per_queue"]
+__all__ = [
+    "Context",
+    "DaemonService",
+    "RecordHandlers",
+    "SequentialServices",
+    "changed_options",
+    "per_queue",
+]
 
 _log = Logger()
 
 _Model = TypeVar("_Model", bound=BaseModel)
+
+RecordHandlers = Mapping[type[Any], Callable[[Any], None]]
+"""The functions that receive records, by type of record. Records of other types are not received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,9 @@ class DaemonService(Service):
 
     taken_over: ClassVar[tuple[str, ...]] = ()
     """Patterns of the options that `reconfigure` applies at run time, such as `wallboard.*`."""
+
+    record_handlers: RecordHandlers = MappingProxyType({})
+    """The functions of the service that receive the records of the PBX."""
 
     def __init__(self, context: Context) -> None:
         self.config = context.config

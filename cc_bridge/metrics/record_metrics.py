@@ -98,6 +98,8 @@ class RecordMetrics:
         for family in BY_NAME.values():
             if family.counted and (agents or not family.per_agent):
                 self._add(family, thresholds)
+        # Label values that need no `(other)`, by name and label values. Series are counted again and again.
+        self._within_limits: dict[tuple[str, tuple[object, ...]], list[str]] = {}
         self._follow_ups: dict[str, FollowUpCount] = {}  # by owner
         registry.register(FollowUpCollector(pbx, self._follow_ups))
         self._thresholds: dict[str, float] = {}  # by queue
@@ -194,7 +196,12 @@ class RecordMetrics:
 
     def _limited(self, name: str, labels: tuple[object, ...]) -> list[str]:
         """Return the label values of a metric, with `(other)` for those beyond a limit."""
-        return self._limits.count(BY_NAME[name].labels, labels)
+        values = self._within_limits.get((name, labels))
+        if values is None:
+            values = self._limits.count(BY_NAME[name].labels, labels)
+            if OTHER not in values:
+                self._within_limits[name, labels] = values
+        return values
 
     def count_call(self, call: Call) -> None:
         """Count a call: by its direction, and by whether it was answered."""

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import fields, replace
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from cc_bridge.privacy.caller_keys import CallerKeys
 from cc_bridge.records import Call, CustomerNumber, Direction, QueueVisit, Record, Talk
@@ -41,35 +41,53 @@ class RecordPseudonymizer:
     def __init__(self, keys: CallerKeys) -> None:
         self._keys = keys
         self._plain = keys.mode == "plain"
+        self._converters: dict[type[Any], Callable[[Any], Any]] = {
+            Call: self._of_call,
+            QueueVisit: self._of_visit,
+        }
+        if not self._plain:
+            self._converters |= {CustomerNumber: self._of_customer_number, Talk: self._of_talk}
 
     def of(self, record: Record) -> Record:
         """Return the record in the form that may be stored. A call or visit gets its caller key.
 
         Survey records are returned unchanged: they hold a caller key instead of a number.
         """
-        match record:
-            case Call():
-                return self._of_call(_keyed(record, _OF_CALL, self._key(record)))
-            case QueueVisit():
-                key = self._keys.key(record.caller_number)
-                if self._plain:
-                    return _keyed(record, _OF_VISIT, key)
-                number = self._keys.stored(record.caller_number)
-                return replace(record, caller_number=number, caller_name="", caller_key=key)
-            case CustomerNumber() if not self._plain:
-                return replace(record, name="")
-            case Talk(transfer_target=str(target)) if not self._plain:
-                return replace(record, transfer_target=self._other(target))
-        return record
+        convert = self._converters.get(type(record))
+        return record if convert is None else cast("Record", convert(record))
 
     def _of_call(self, call: Call) -> Call:
-        """Return a call without its real numbers and the caller's name, unless numbers are stored plain."""
+        """Return a call with its caller key.
+
+        Unless numbers are stored plain, the result has no real numbers and no name of the caller.
+        """
+        call = _keyed(call, _OF_CALL, self._key(call))
         if self._plain:
             return call
         # The dialled number of an incoming call belongs to the contact centre and is no personal data.
         dialed = call.dialed if call.direction is Direction.IN else self._other(call.dialed)
         number = self._keys.stored(call.caller_number)
         return replace(call, caller_number=number, caller_name="", dialed=dialed)
+
+    def _of_visit(self, visit: QueueVisit) -> QueueVisit:
+        """Return a visit with its caller key.
+
+        Unless numbers are stored plain, the result has no real number and no name of the caller.
+        """
+        key = self._keys.key(visit.caller_number)
+        if self._plain:
+            return _keyed(visit, _OF_VISIT, key)
+        number = self._keys.stored(visit.caller_number)
+        return replace(visit, caller_number=number, caller_name="", caller_key=key)
+
+    def _of_customer_number(self, number: CustomerNumber) -> CustomerNumber:
+        """Return a customer's number without the name."""
+        return replace(number, name="")
+
+    def _of_talk(self, talk: Talk) -> Talk:
+        """Return a talk without the real number of an external transfer target."""
+        target = talk.transfer_target
+        return talk if target is None else replace(talk, transfer_target=self._other(target))
 
     def _key(self, call: Call) -> str:
         """Return the caller key of a call's customer: the caller or, in an outgoing call, the dialled number.

@@ -9,8 +9,8 @@ if no rule explains the missing request. Such calls are counted beside the eligi
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from cc_bridge.records import EndedBy
 
@@ -38,8 +38,7 @@ class Routing(StrEnum):
     NOT_ROUTED = "not_routed"
 
 
-@dataclass(frozen=True, slots=True)
-class EndedCall:
+class EndedCall(NamedTuple):
     """The facts of an ended call on which its routing depends.
 
     If the call had several talks, `queue` and `ended_by` describe the last one. A talk without a queue, such

@@ -13,3 +13,10 @@ def context(config=None, *, clock=None, now=None, in_thread=maybeDeferred, engin
     """Return a `Context`. Without `in_thread`, functions for a thread run immediately in the caller's."""
     clock = clock or Clock()
     return Context(config or Config(), clock, now or clock.seconds, in_thread, SimpleNamespace(engine=engine))
+
+
+def hand_over(service, record):
+    """Pass a record to a service as the record pipeline does, if the service handles records of its type."""
+    handle = service.record_handlers.get(type(record))
+    if handle is not None:
+        handle(record)

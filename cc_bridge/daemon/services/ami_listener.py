@@ -25,7 +25,6 @@ from cc_bridge.ami.header_numbers import is_plausible
 from cc_bridge.ami.service import AmiService, ReconnectPolicy
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.announced import AnnouncedEvents
-from cc_bridge.calls.events import CallEvent
 from cc_bridge.calls.pbx_snapshot import PbxSnapshot, SeenChannel, SeenQueue, SnapshotItem, read_item
 from cc_bridge.config.observation import make_tracker
 from cc_bridge.daemon.service import Context, DaemonService
@@ -170,9 +169,8 @@ class AmiListener(DaemonService):
 
     def ami_event(self, event: Any) -> None:
         """Apply one AMI event to the tracker, and record the calls, visits and talks that it completes."""
-        typed = read(event, self.link.pbx_now)
+        typed = read(event, self.link.pbx_now, self._is_plausible)
         if typed is not None:
-            typed = self._plausibly_dated(typed)
             if self._events_are_early:
                 self._announced.announce_event(typed)
             elif not self._announced.passes(typed):
@@ -329,15 +327,14 @@ class AmiListener(DaemonService):
             pauses=ReconnectPolicy(longest=ami.reconnect_max_seconds),
         )
 
-    def _plausibly_dated(self, event: CallEvent) -> CallEvent:
-        """Return an event with a plausible instant.
+    def _is_plausible(self, at: float) -> bool:
+        """Return whether the instant of an event is plausible: within a day of the PBX's present time.
 
-        An instant within a day of the PBX's present time is plausible, and the event is returned unchanged.
-        Any other instant is replaced by the PBX's present time. A single wrong instant would otherwise move
-        the times of all open calls by years.
+        An instant shortly after that of the event before is as plausible as the latter. A single wrong
+        instant would move the times of all open calls by years.
         """
-        now = self.link.pbx_now()
-        return event if abs(event.at - now) <= _PLAUSIBLE_SECONDS else event._replace(at=now)
+        shortly_after = 0 <= at - self._last_stamp <= _USUAL_SECONDS
+        return shortly_after or abs(at - self.link.pbx_now()) <= _PLAUSIBLE_SECONDS
 
     def _message_dropped(self, now: float) -> None:
         """Start a gap and request a snapshot, because the content of a dropped message is not known.

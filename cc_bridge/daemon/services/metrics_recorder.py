@@ -16,7 +16,6 @@ from cc_bridge.records import (
     Gap,
     NotRoutedCall,
     QueueVisit,
-    Record,
     Ring,
     SurveyAttempt,
     SurveyDecision,
@@ -32,6 +31,8 @@ class MetricsRecorder(DaemonService):
 
     The configured service level and short abandon thresholds (seconds) are bucket bounds of histograms. The
     bounds of a histogram cannot change, so a new threshold needs a restart.
+
+    record_handlers: the functions that count the records, by type of record
     """
 
     taken_over = ("queues.*.title",)
@@ -51,6 +52,17 @@ class MetricsRecorder(DaemonService):
         self._surveys = surveys
         self._tracker = tracker
         self._attempts = QueueOfAttempt()
+        self.record_handlers = {
+            Call: self.metrics.count_call,
+            QueueVisit: self._count_visit,
+            Ring: self.metrics.count_ring,
+            Gap: self.metrics.count_gap,
+            Talk: self._count_talk,
+            SurveyDecision: self.metrics.count_survey_decision,
+            NotRoutedCall: self.metrics.count_not_routed,
+            SurveyAttempt: self._attempts.note,
+            Answer: self._count_answer,
+        }
 
     def start(self) -> None:
         ProcessCollector(registry=self.registry)
@@ -70,30 +82,18 @@ class MetricsRecorder(DaemonService):
             title = self.config.queue_title(queue)
             self.metrics.init_queue(queue, settings.service_level_seconds, questions, title)
 
-    def handle_record(self, record: Record) -> None:
-        """Count a record in the metrics of its type."""
-        metrics = self.metrics
-        match record:
-            case Call():
-                metrics.count_call(record)
-            case QueueVisit():
-                queue = self.config.queue(record.queue)
-                metrics.count_visit(record, queue.service_level_seconds, queue.short_abandon_seconds)
-            case Ring():
-                metrics.count_ring(record)
-            case Gap():
-                metrics.count_gap(record)
-            case Talk() if record.queue:  # a talk outside the queues is counted with its call
-                wrap_up = self._tracker.agents.wrap_up_seconds(record.agent, record.queue)
-                metrics.count_talk(record, wrap_up)
-            case SurveyDecision():
-                metrics.count_survey_decision(record)
-            case NotRoutedCall():
-                metrics.count_not_routed(record)
-            case SurveyAttempt():
-                self._attempts.note(record)
-            case Answer():
-                metrics.count_answer(record, self._attempts.queue_of(record))
+    def _count_visit(self, visit: QueueVisit) -> None:
+        queue = self.config.queue(visit.queue)
+        self.metrics.count_visit(visit, queue.service_level_seconds, queue.short_abandon_seconds)
+
+    def _count_talk(self, talk: Talk) -> None:
+        """Count a talk from a queue. A talk without a queue is counted with its call."""
+        if talk.queue:
+            wrap_up = self._tracker.agents.wrap_up_seconds(talk.agent, talk.queue)
+            self.metrics.count_talk(talk, wrap_up)
+
+    def _count_answer(self, answer: Answer) -> None:
+        self.metrics.count_answer(answer, self._attempts.queue_of(answer))
 
 
 def _thresholds(config: Config) -> Iterator[float]:

@@ -20,7 +20,7 @@ from twisted.logger import Logger
 
 from cc_bridge.config import StorageConfig
 from cc_bridge.daemon.process.shutdown_deadline import SHUTDOWN_MARGIN_SECONDS
-from cc_bridge.daemon.service import Context, DaemonService
+from cc_bridge.daemon.service import Context, DaemonService, RecordHandlers
 from cc_bridge.daemon.services.webhook_publisher import WebhookPublisher
 from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
 from cc_bridge.records import (
@@ -70,7 +70,7 @@ class RecordPipeline(DaemonService):
         storage = config.storage
         self._pseudonymizer = RecordPseudonymizer(config.callers.caller_keys())
         self._reactor = reactor
-        self._subscribers: list[Callable[[Record], None]] = []
+        self._handlers: dict[type[Any], list[Callable[[Any], None]]] = {}  # of the subscribers
         self._open_records: list[Callable[[], Iterable[Record]]] = []
         self._committing: IDelayedCall | None = None
         self._stop_by: float | None = None  # the reactor's time at which the shutdown must be over
@@ -92,9 +92,10 @@ class RecordPipeline(DaemonService):
         )
         self.losing = False  # True while records are being lost; no observation watermark is written then
 
-    def subscribe(self, subscriber: Callable[[Record], None]) -> None:
-        """Register a function that receives each record, pseudonymised, before the record is written."""
-        self._subscribers.append(subscriber)
+    def subscribe(self, handlers: RecordHandlers) -> None:
+        """Register functions that receive records, pseudonymised, before the records are written."""
+        for kind, handler in handlers.items():
+            self._handlers.setdefault(kind, []).append(handler)
 
     def add_open_records(self, source: Callable[[], Iterable[Record]]) -> None:
         """Register a function that returns the changed checkpoints of open calls.
@@ -213,9 +214,9 @@ class RecordPipeline(DaemonService):
 
     def publish(self, record: Record) -> None:
         """Pass a record to the subscribers. The calling code writes it."""
-        for subscriber in self._subscribers:
+        for handler in self._handlers.get(type(record), ()):
             try:
-                subscriber(record)
+                handler(record)
             except Exception:  # must prevent neither the write nor the other subscribers
                 _log.failure(
                     "a component of the daemon failed to process a {kind} record; the record is still"

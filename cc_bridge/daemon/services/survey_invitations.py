@@ -33,7 +33,6 @@ from cc_bridge.records import (
     Direction,
     EndedBy,
     OptOut,
-    Record,
     SurveyAttempt,
     SurveyDecision,
     Talk,
@@ -89,6 +88,8 @@ class SurveyInvitations(DaemonService):
     old definition. `record` stores the decisions. `fast_agi` has the number of callers with a running FastAGI
     script; if too many scripts run, no caller is invited. `callbacks` receives each caller who would have
     been invited but hung up before the agent did; it is None if callbacks are disabled.
+
+    record_handlers: the functions that process the records of talks, survey attempts and opt-outs
     """
 
     taken_over = (
@@ -135,6 +136,11 @@ class SurveyInvitations(DaemonService):
         self._requested = requested
         self._clock = context.reactor
         self._finder = RatedTalksFinder(tracker, link, context.reactor)
+        self.record_handlers = {
+            Talk: self._talk_ended,
+            OptOut: self.history.record_opt_out,
+            SurveyAttempt: self._attempt_made,
+        }
 
     @property
     def sounds(self) -> Sounds:
@@ -150,20 +156,6 @@ class SurveyInvitations(DaemonService):
         if self._link.up and not self._tracker.knows_channel(uniqueid):
             return
         _remember(self._consents, uniqueid, given)
-
-    def handle_record(self, record: Record) -> None:
-        """Process a record that concerns surveys: an attempt, an opt-out or a talk. Ignore all other records.
-
-        A survey attempt or an opt-out is added to the history. For a talk that the caller ended by hanging
-        up, the survey decision is made.
-        """
-        match record:
-            case Talk():
-                self._talk_ended(record)
-            case OptOut():
-                self.history.record_opt_out(record)
-            case SurveyAttempt(ended_at=None):
-                self.history.add_attempt(record, record.started_at)
 
     async def invite(self, request: Request, channel: AgiChannel) -> Invitation | NotAskedReason:
         """Return the survey invitation for a caller who reached the survey, or the reason for not asking.
@@ -202,6 +194,11 @@ class SurveyInvitations(DaemonService):
             number, language = (call.number, call.language) if call else ("", language)
         caller = _Caller(uniqueid, queue, language, number, arguments.trigger)
         return self._consider(caller, talked, self._fast_agi.in_progress - 1, decide)
+
+    def _attempt_made(self, attempt: SurveyAttempt) -> None:
+        """Add a survey attempt to the history when it starts."""
+        if attempt.ended_at is None:
+            self.history.add_attempt(attempt, attempt.started_at)
 
     def _talk_ended(self, talk: Talk) -> None:
         """Make the survey decision on a caller who ended the talk by hanging up.

@@ -14,7 +14,7 @@ from cc_bridge.calls.open_talk import OpenTalk
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.daemon.service import Context, DaemonService, per_queue
 from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
-from cc_bridge.records import Call, EndedBy, Gap, NotRoutedCall, Outcome, QueueVisit, Record
+from cc_bridge.records import Call, EndedBy, Gap, NotRoutedCall, Outcome, QueueVisit
 from cc_bridge.surveys.routing import EndedCall, Routing, routing_of
 
 __all__ = ["SurveyRoutingCheck"]
@@ -29,6 +29,8 @@ class SurveyRoutingCheck(DaemonService):
     """The service that records the calls of one PBX that were not routed to a survey.
 
     `record` stores the records. `observing` returns False while the PBX is not observed.
+
+    record_handlers: the functions that process the records of queue visits, gaps and ended calls
     """
 
     taken_over = ("survey.enabled", *per_queue("survey"))
@@ -53,6 +55,11 @@ class SurveyRoutingCheck(DaemonService):
         self._unserved: dict[
             str, float
         ] = {}  # entry into the last unanswered queue, by call id, oldest first
+        self.record_handlers = {
+            QueueVisit: self._visit_ended,
+            Gap: self._gap_ended,
+            Call: self._call_ended,
+        }
 
     def survey_requested(self, call_id: str) -> None:
         """Remember that the dialplan requested a survey for a call."""
@@ -64,15 +71,13 @@ class SurveyRoutingCheck(DaemonService):
         for call_id in list(self._pending):
             self._record_pending(call_id)
 
-    def handle_record(self, record: Record) -> None:
-        """Process an ended call, an unanswered queue visit or a gap; ignore all other records."""
-        match record:
-            case QueueVisit() if record.outcome is not Outcome.ANSWERED:
-                _remember(self._unserved, record.call_id, record.entered_at)
-            case Gap():
-                self._gap_ended_at = record.ended_at
-            case Call():
-                self._call_ended(record)
+    def _visit_ended(self, visit: QueueVisit) -> None:
+        """Remember a caller who waited in a queue without an answer."""
+        if visit.outcome is not Outcome.ANSWERED:
+            _remember(self._unserved, visit.call_id, visit.entered_at)
+
+    def _gap_ended(self, gap: Gap) -> None:
+        self._gap_ended_at = gap.ended_at
 
     def _call_ended(self, call: Call) -> None:
         """Record an ended call a second later if it was not routed to a survey.

@@ -16,7 +16,7 @@ from cc_bridge.config import WallboardConfig
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
 from cc_bridge.daemon.services.queues_in_use import in_use
-from cc_bridge.records import AgentState, Answer, QueueVisit, Record, SurveyAttempt
+from cc_bridge.records import AgentState, Answer, QueueVisit, SurveyAttempt
 from cc_bridge.surveys.queue_of_attempt import QueueOfAttempt
 from cc_bridge.wallboard.board import (
     Board,
@@ -38,6 +38,8 @@ class WallboardPublisher(DaemonService):
     """The service that publishes the wallboard of one PBX.
 
     A configuration reload may replace the surveys in `surveys` at any time.
+
+    record_handlers: the functions that add visits and answers to the counts of today, by type of record
     """
 
     taken_over = ("wallboard.*", "general.time_zone", "queues.*.title")
@@ -51,7 +53,12 @@ class WallboardPublisher(DaemonService):
         self._tracker = tracker
         self._link = link
         self._clock = clock
-        self._attempts = QueueOfAttempt()
+        self._attempts = QueueOfAttempt()  # shows to which queue the answers of a survey belong
+        self.record_handlers = {
+            QueueVisit: self._count_visit,
+            SurveyAttempt: self._attempts.note,
+            Answer: self._count_answer,
+        }
         self.today = Today(self._limits)
         # Event ids start at the clock's milliseconds. So a browser that has boards of an earlier daemon gets
         # higher ids after a restart.
@@ -72,34 +79,6 @@ class WallboardPublisher(DaemonService):
     def stop(self) -> None:
         self.stream.close()
 
-    def handle_record(self, record: Record) -> None:
-        """Add a visit or an answer to the counts of today.
-
-        A survey attempt is not counted. It is only remembered, because it shows to which queue later answers
-        belong.
-        """
-        match record:
-            case QueueVisit():
-                self._begin_day()
-                self.today.add_visits([record])
-            case SurveyAttempt():
-                self._attempts.note(record)
-            case Answer():
-                self._begin_day()
-                queue = self._attempts.queue_of(record)
-                self.today.add_answers(
-                    [
-                        RatingToday(
-                            queue,
-                            record.attempt_id,
-                            record.question,
-                            record.kind,
-                            record.value,
-                            record.answered_at,
-                        )
-                    ]
-                )
-
     def tick(self) -> None:
         """Publish the board if it has changed and a browser is connected; called once a second."""
         self._begin_day()
@@ -115,6 +94,18 @@ class WallboardPublisher(DaemonService):
         return self._made
 
     # -- inside
+
+    def _count_visit(self, visit: QueueVisit) -> None:
+        self._begin_day()
+        self.today.add_visits([visit])
+
+    def _count_answer(self, answer: Answer) -> None:
+        self._begin_day()
+        queue = self._attempts.queue_of(answer)
+        rating = RatingToday(
+            queue, answer.attempt_id, answer.question, answer.kind, answer.value, answer.answered_at
+        )
+        self.today.add_answers([rating])
 
     def _begin_day(self) -> None:
         self.today.start_day(self._link.pbx_now(), self.config.general.zone)

@@ -23,7 +23,7 @@ from cc_bridge.storage.schema.tables import row_of
 from cc_bridge.storage.schema.upsert import upsert
 from cc_bridge.wallboard.today import Today
 from support.reactor_loop import result_of, until
-from support.service_context import context
+from support.service_context import context, hand_over
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
 MIDNIGHT = NOON - 12 * 3600
@@ -243,7 +243,7 @@ def test_the_board_spells_a_queue_as_the_pbx_does():
     config = Config(wallboard={"queues": ["SALES", "Sales"]}, queues={"sALES": {"title": "Sales desk"}})
     tracker = Tracker("main", config.queues)
     wall = WallboardPublisher(context(config, clock=clock), SimpleNamespace(surveys={}), tracker, link)
-    wall.handle_record(visit(1))
+    hand_over(wall, visit(1))
     clock.advance(1.5)
     (shown,) = wall.current()["queues"]
     assert (shown["queue"], shown["answered"]) == ("sALES", 1)  # the PBX's spelling is not known yet

@@ -9,6 +9,7 @@ from twisted.internet import reactor
 from cc_bridge.config import Config
 from cc_bridge.daemon.service import Context
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
+from cc_bridge.records import Answer, QueueVisit
 from support.reactor_loop import result_of, until
 from support.records import NUMBER, answer, visit
 
@@ -41,8 +42,8 @@ def stored(file, table):
 
 def test_each_subscriber_has_each_record_once_as_it_may_be_stored(pipeline):
     first, second = [], []
-    pipeline.subscribe(first.append)
-    pipeline.subscribe(second.append)
+    pipeline.subscribe({QueueVisit: first.append, Answer: first.append})
+    pipeline.subscribe({QueueVisit: second.append, Answer: second.append})
     pipeline.record([visit(1)])
     result_of(pipeline.commit(answer("a")))
     assert [type(each).__name__ for each in first] == ["QueueVisit", "Answer"]
@@ -50,10 +51,18 @@ def test_each_subscriber_has_each_record_once_as_it_may_be_stored(pipeline):
     assert NUMBER not in repr(first)
 
 
+def test_a_subscriber_has_only_the_records_of_its_types(pipeline):
+    taken = []
+    pipeline.subscribe({Answer: taken.append})
+    pipeline.record([visit(1)])
+    result_of(pipeline.commit(answer("a")))
+    assert [type(each) for each in taken] == [Answer]
+
+
 def test_a_subscriber_that_fails_keeps_nothing_from_the_others_and_the_disk(pipeline, file, logged):
     taken = []
-    pipeline.subscribe(lambda _record: 1 / 0)
-    pipeline.subscribe(taken.append)
+    pipeline.subscribe({QueueVisit: lambda _record: 1 / 0})
+    pipeline.subscribe({QueueVisit: taken.append})
     pipeline.record([visit(1)])
     result_of(pipeline.stopService(), 30)
     assert len(taken) == stored(file, "queue_visits") == 1

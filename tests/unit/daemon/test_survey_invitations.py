@@ -29,7 +29,7 @@ from cc_bridge.records import AttributedBy, Direction, EndedBy, OptOut, Talk, Tr
 from cc_bridge.surveys.attribution import Invitation, Segment
 from cc_bridge.surveys.definition import parse_survey
 from cc_bridge.surveys.eligibility import NotAskedReason
-from support.service_context import context
+from support.service_context import context, hand_over
 
 SOUNDS = {
     prompt: dict.fromkeys(("en", "fa"), f"cc_bridge/{prompt}")
@@ -132,7 +132,7 @@ class Centre:
     def hear(self, *events):
         for event in events:
             for record in self.tracker.apply(event):
-                self.asking.handle_record(record)
+                hand_over(self.asking, record)
 
     def talk(self, begin=900.0):
         self.hear(
@@ -269,7 +269,7 @@ def test_too_short_a_talk():
 def test_who_opted_out_is_not_asked_again(centre):
     centre.talk()
     centre.agent_leaves()
-    centre.asking.handle_record(OptOut(NUMBER, 950.0, opted_out=True, source="key"))
+    hand_over(centre.asking, OptOut(NUMBER, 950.0, opted_out=True, source="key"))
     assert centre.comes() is NotAskedReason.OPTED_OUT
 
 
@@ -277,7 +277,7 @@ def test_who_opted_out_and_was_erased_is_not_asked_again(centre):
     keys = centre.asking._keys = CallerKeys("plain", b"a secret of the house", "98")
     centre.talk()
     centre.agent_leaves()
-    centre.asking.handle_record(OptOut(keys.hashed(NUMBER), 950.0, opted_out=True, source="key"))
+    hand_over(centre.asking, OptOut(keys.hashed(NUMBER), 950.0, opted_out=True, source="key"))
     assert centre.comes() is NotAskedReason.OPTED_OUT
     assert centre.funnel[-1].caller_key == "989121234567"
 
@@ -415,7 +415,7 @@ def test_a_call_that_went_out_is_not_one_that_a_caller_left(centre):
     record = Talk(
         "pbx", CALLER, CALLER, AGENT, "", "Alice", "PJSIP/alice", 905, 990, 0, 0, EndedBy.CALLER, None, None
     )  # fmt: skip
-    centre.asking.handle_record(record)
+    hand_over(centre.asking, record)
     assert centre.stages == ["caller_left_first"]  # the stage of the queue's talk only
 
 

@@ -32,7 +32,7 @@ from cc_bridge.daemon.services.survey_routing_check import SurveyRoutingCheck
 from cc_bridge.offline.replay import SurveyRequest, queue_names, read_stream, replay
 from cc_bridge.records import Gap, GapReason, NotRoutedCall
 from support.recordings import RECORDINGS
-from support.service_context import context
+from support.service_context import context, hand_over
 
 CALLER, AGENT, OTHER = "100.1", "100.2", "100.3"
 
@@ -74,7 +74,7 @@ class Centre:
     def hear(self, *events):
         for event in events:
             for record in self.tracker.apply(event):
-                self.check.handle_record(record)
+                hand_over(self.check, record)
 
     def start(self, at=900.0, context="incoming", call=CALLER):
         self.hear(ChannelStarted(at, call, call, context, "8001", "0912", "", "fa", "PJSIP/trunk-1"))
@@ -243,7 +243,7 @@ def test_a_call_in_a_gap_is_no_case(centre):
 
 @pytest.mark.parametrize(("started_at", "found"), [(900.0, []), (930.0, ["sales"])])
 def test_a_call_that_started_before_the_end_of_a_gap_is_no_case(centre, started_at, found):
-    centre.check.handle_record(Gap("pbx", 880.0, 920.0, GapReason.LINK_LOST, 1))
+    hand_over(centre.check, Gap("pbx", 880.0, 920.0, GapReason.LINK_LOST, 1))
     centre.start(started_at)
     centre.joins(started_at)
     centre.is_answered(started_at + 5)
@@ -388,7 +388,7 @@ def cases_of(path):
         if isinstance(record, SurveyRequest):
             check.survey_requested(record.call_id)
         else:
-            check.handle_record(record)
+            hand_over(check, record)
     check.stop()
     return [(call.queue, call.agent) for call in found]
 
