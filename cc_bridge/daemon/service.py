@@ -4,7 +4,7 @@ Services start in order and stop in reverse order, each after the previous one h
 `taken_over` the options that a reload applies at run time. Every other changed option needs a restart.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
