@@ -73,6 +73,20 @@ def test_pages_come_over_tls_and_their_cookies_stay_there(bridge, tmp_path):
     assert answer.endswith("</html>\n")
 
 
+def negotiated(bridge, ca):
+    context = ssl.create_default_context(cafile=ca)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with (
+        socket.create_connection(("127.0.0.1", port(bridge)), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as tls,
+    ):
+        return tls.selected_alpn_protocol(), tls.version()
+
+
+def test_a_browser_that_speaks_http_2_is_answered_by_http_1(bridge, tmp_path):
+    assert in_thread(negotiated, bridge, tmp_path / "ca.pem") == ("http/1.1", "TLSv1.3")
+
+
 def test_a_renewed_certificate_is_used_after_a_reload_and_a_faulty_one_is_not(
     bridge, options, tmp_path, logged
 ):
