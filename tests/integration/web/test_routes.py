@@ -7,8 +7,10 @@ gets 403, or an answer without the persons of that queue.
 
 import json
 from dataclasses import replace
+from io import BytesIO
 from time import time
 from typing import NamedTuple
+from zipfile import ZipFile
 
 import pytest
 from sqlalchemy import insert
@@ -18,6 +20,7 @@ from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge
 from cc_bridge.follow_ups.follow_up import FollowUp
 from cc_bridge.records import Answer, Call, CustomerNumber, Direction, EndedBy, Outcome, QueueVisit, Talk
+from cc_bridge.reports.registry import REPORTS
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.follow_ups import opened
 from cc_bridge.storage.schema.tables import row_of
@@ -53,6 +56,13 @@ class Route(NamedTuple):
     own: tuple = ()
 
 
+# Each report in each format. Reports about agents are refused, or are limited to the lead's queues.
+REPORT_PAGES = tuple(
+    f"/reports/{name}?{DAYS}{more}"
+    for name in REPORTS
+    for more in ("", "&queue=tech", "&queue=TECH", "&by=agent", "&format=json", "&format=csv", "&format=xlsx")
+)
+
 ROUTES = {
     "/": Route("viewer", foreign=("/",)),
     "/login": Route("open"),
@@ -67,6 +77,13 @@ ROUTES = {
         "lead",
         foreign=(f"/lost?{DAYS}", f"/lost?queue=tech&{DAYS}", f"/lost?format=csv&{DAYS}"),
         own=(f"/lost?queue=sales&{DAYS}", f"/lost?format=csv&{DAYS}"),
+    ),
+    "/reports": Route("viewer", foreign=("/reports",)),
+    "/reports/*": Route("viewer", foreign=REPORT_PAGES),
+    "/calls": Route(
+        "lead",
+        foreign=(f"/calls?{DAYS}", f"/calls?queue=tech&{DAYS}", f"/calls?queue=TECH&format=csv&{DAYS}"),
+        own=(f"/calls?queue=sales&{DAYS}", f"/calls?queue=Sales&format=csv&{DAYS}", f"/calls?{DAYS}"),
     ),
     "/calls/*": Route(
         "lead",
@@ -282,6 +299,9 @@ def test_who_has_too_low_a_role_is_refused(site, path):
 def marks_in(answer, marks):
     """Return the marks of persons that an answer has, in its text or in the values of its JSON."""
     body = answer.body.decode("utf-8", "replace")
+    if answer.body.startswith(b"PK"):  # a spreadsheet
+        with ZipFile(BytesIO(answer.body)) as parts:
+            body = "".join(parts.read(name).decode() for name in parts.namelist())
     if "json" in answer.headers.get("content-type", ""):
         body = json.dumps(json.loads(body), ensure_ascii=False)
     return [mark for mark in marks if mark in body]
@@ -290,9 +310,9 @@ def marks_in(answer, marks):
 @pytest.mark.parametrize("sample", [sample for route in ROUTES.values() for sample in route.foreign])
 def test_a_lead_gets_no_person_of_the_queue_of_another(site, sample):
     answer = site.ask(sample, "sara", Accept="text/html")
-    assert answer.code in (200, 403, 404)
+    assert answer.code in (200, 400, 403, 404)
     assert marks_in(answer, OTHERS) == []
-    assert site.ask(sample, "vera").code in (200, 403)
+    assert site.ask(sample, "vera").code in (200, 400, 403)
 
 
 @pytest.mark.parametrize("path", [path for path, route in ROUTES.items() if route.own])
@@ -305,6 +325,18 @@ def test_a_lead_gets_the_persons_of_the_own_queue_and_an_administrator_all(site,
     for sample in with_persons:
         answer = site.ask(sample, "boss")
         assert (answer.code, marks_in(answer, OTHERS) != []) == (200, True), sample
+
+
+@pytest.mark.parametrize("more", ["", "&format=json", "&format=csv", "&format=xlsx", "&by=agent"])
+def test_the_report_about_agents_has_those_of_the_own_queues(site, more):
+    report = f"/reports/agents?{DAYS}{more}"
+    answers = {user: site.ask(report, user) for user in ("boss", "sara", "ali")}
+    assert [answer.code for answer in answers.values()] == [200] * 3
+    shown = {user: set(marks_in(answer, (*OWN, *OTHERS))) for user, answer in answers.items()}
+    assert shown == {"boss": {OWN[0], OTHERS[0]}, "sara": {OWN[0]}, "ali": {OTHERS[0]}}
+    assert site.ask(report, "vera").code == 403
+    for queue in ("tech", "TECH"):
+        assert site.ask(f"{report}&queue={queue}", "sara").code == 403
 
 
 def test_no_follow_up_of_another_was_changed(site):
