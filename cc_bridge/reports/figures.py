@@ -175,10 +175,11 @@ def share(part: int, n: int, minimum: int = MINIMUM, z: float | None = None) -> 
 
 
 def mean(total: float, squares: float, n: int, minimum: int = MINIMUM) -> Cell:
-    """Return the mean of `n` values with its 95 % confidence interval by Student's t; None if `n` is 0.
+    """Return the mean of `n` times with its 95 % confidence interval by Student's t; None if `n` is 0.
 
-    `total` is the sum of the values, `squares` the sum of their squares. The mean of one value has no
-    interval. If `n` is less than `minimum`, the figure is shown as "too few".
+    `total` is the sum of the times, `squares` the sum of their squares. The mean of one time has no interval.
+    The interval starts at 0 or later, because no time is negative. If `n` is less than `minimum`, the figure
+    is shown as "too few".
     """
     if not n:
         return None
@@ -186,7 +187,7 @@ def mean(total: float, squares: float, n: int, minimum: int = MINIMUM) -> Cell:
     if n == 1:
         return Figure(middle, n, enough=n >= minimum)
     half = student_t(n - 1) * sqrt(max(0.0, squares - n * middle**2) / (n - 1) / n)
-    return Figure(middle, n, middle - half, middle + half, n >= minimum)
+    return Figure(middle, n, max(0.0, middle - half), middle + half, n >= minimum)
 
 
 def of_score(score: Score | None) -> Cell:
