@@ -1,6 +1,6 @@
 """The list of lost calls with their callers, and the follow-up that a person takes for one of them.
 
-The list also has the lost calls of withheld and shared numbers, which nobody can call back. Instants are UTC
+The list also has the lost calls of withheld and shared numbers, whose callers cannot be called back. Instants are UTC
 seconds since the epoch.
 """
 
@@ -73,14 +73,14 @@ def take_lost_call(
     """Take the follow-up of a lost call for the person `by`; open the follow-up first if there is none.
 
     Return the follow-up, and True if it was opened. Raises FollowUpError, which names the other person, if
-    somebody else has taken or closed it before. `terms` has the owner and the due time of a new follow-up.
+    another person has taken or closed it before. `terms` has the owner and the due time of a new follow-up.
     """
     owner, due_at = terms
     key = lost.call.caller_key
     with engine.connect() as connection:
         customer = customers_of(connection, [key], shared).get(key)
         if customer is None:
-            raise FollowUpError("nobody can call back a withheld or shared number")
+            raise FollowUpError("a withheld or shared number cannot be called back")
         there = follow_up_of(lost.call, _follow_ups(connection, customer.keys))
     is_new = False
     if there is None:

@@ -30,7 +30,7 @@ class Step(NamedTuple):
     at: the start of the step, in UTC seconds since the epoch
     kind: wait, ring, talk, decision, survey, answer or follow_up
     seconds: its length; None for an instant
-    told: what happened, in the visitor's language
+    text: what happened, in the visitor's language
     comment: the survey answer that is a spoken comment
     """
 
@@ -39,15 +39,15 @@ class Step(NamedTuple):
     queue: str
     agent: str
     seconds: float | None
-    told: str
+    text: str
     comment: SurveyAnswer | None = None
 
 
 class CallPage(WordedPage):
     """The page of one call.
 
-    `recordings` returns the template of the addresses of the PBX's recordings, empty for none. `sounds` tells
-    if recordings of spoken comments are files of this machine.
+    `recordings` returns the template of the addresses of the PBX's recordings, empty for none. `sounds` returns
+    whether recordings of spoken comments are files of this machine.
     """
 
     name = "call"
