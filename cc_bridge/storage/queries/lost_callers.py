@@ -1,7 +1,7 @@
 """The list of lost calls with their callers, and the follow-up that a person takes for one of them.
 
-The list also has the lost calls of withheld and shared numbers, whose callers cannot be called back. Instants are UTC
-seconds since the epoch.
+The list also has the lost calls of withheld and shared numbers, whose callers cannot be called back. Instants
+are UTC seconds since the epoch.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

@@ -68,6 +68,11 @@ ROUTES = {
         foreign=(f"/lost?{DAYS}", f"/lost?queue=tech&{DAYS}", f"/lost?format=csv&{DAYS}"),
         own=(f"/lost?queue=sales&{DAYS}", f"/lost?format=csv&{DAYS}"),
     ),
+    "/calls": Route(
+        "lead",
+        foreign=(f"/calls?{DAYS}", f"/calls?queue=tech&{DAYS}"),
+        own=(f"/calls?queue=sales&{DAYS}",),
+    ),
     "/calls/*": Route(
         "lead",
         foreign=("/calls/main/c-tech", "/calls/main/c-tech-lost"),
