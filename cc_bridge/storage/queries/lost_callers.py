@@ -21,6 +21,7 @@ from cc_bridge.storage.queries.follow_up_candidates import customers_of
 from cc_bridge.storage.queries.follow_ups import moved, opened
 from cc_bridge.storage.queries.id_batches import id_batches
 from cc_bridge.storage.queries.lost_calls import lost_between
+from cc_bridge.storage.schema.column_types import without_index
 from cc_bridge.storage.schema.tables import follow_ups, queue_visits, talks
 
 __all__ = ["FollowUpTerms", "lost_caller", "lost_callers", "take_lost_call"]
@@ -116,7 +117,7 @@ def _of_nobody(
         )  # fmt: skip
     maybe = {call: stays for call, stays in by_call.items() if stays[-1].outcome in LOST}
     for some in id_batches(sorted({call_id for _, call_id in maybe})):
-        answered = select(t.pbx, t.call_id).where(t.call_id.in_(some), t.queue == "")
+        answered = select(t.pbx, t.call_id).where(t.call_id.in_(some), without_index(t.queue) == "")
         for row in connection.execute(answered):
             maybe.pop((row.pbx, row.call_id), None)
     for stays in maybe.values():
