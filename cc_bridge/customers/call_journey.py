@@ -88,7 +88,7 @@ class CallJourney:
     def seen_by(self, sees: Callable[[str], bool]) -> "CallJourney | None":
         """Return the parts of the journey that a visitor may see; None if the visitor may not see the call.
 
-        `sees` tells whether the visitor may see a queue. A part without a queue, such as a talk after a
+        `sees` returns whether the visitor may see a queue. A part without a queue, such as a talk after a
         transfer, is shown with the other parts of the call. A call without any queue is seen by those who may
         see a queue without a name.
         """

@@ -1,4 +1,4 @@
-"""The list of lost calls: each with its caller, wait and follow-up, so that somebody can call back. Pure.
+"""The list of lost calls, each with its caller, wait and follow-up. Pure.
 
 A lost call is a call with a queue that no agent answered. A caller with a withheld or shared number cannot be
 called back.
@@ -39,7 +39,7 @@ class LostCaller:
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody should call back: the caller was not reached, and no follow-up is closed."""
+        """Whether the caller should be called back: not reached yet, and no follow-up is closed."""
         reached = self.call.managed not in {LostCallStatus.OPEN, LostCallStatus.NOT_MANAGED}
         closed = self.follow_up is not None and self.follow_up.state not in UNCLOSED
         return self.known and not reached and not closed

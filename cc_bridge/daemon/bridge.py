@@ -163,7 +163,8 @@ class Bridge(SequentialServices):
 
     def _addresses(self) -> dict[str, str]:
         """Return the addresses of the open ports by name."""
-        return {"http": self.http_address, "agi": self.agi_address}
+        ports = {"http": self.http, "agi": self.fast_agi}
+        return {name: port.address for name, port in ports.items() if port.listens}
 
     def _make_http(self, context: Context) -> Http:
         api = {

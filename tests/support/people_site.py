@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 
 from cc_bridge.config import Config
 from cc_bridge.config.customers import make_numbers
+from cc_bridge.daemon.services.call_pages import calls_page
 from cc_bridge.daemon.services.people_pages import PeoplePages
 from cc_bridge.records import (
     Answer,
@@ -164,7 +165,9 @@ class PeopleSite(Browsing):
         clock = Clock()
         around = context(config(folder, **more), engine=engine)
         host = PageHost(self._access, lambda: NOW, maybeDeferred, clock)
-        pages = SimpleNamespace(reads=_Reads(engine), host=host, resources={})
+        reads = _Reads(engine)
+        calls = calls_page(host, reads, lambda: around.config)
+        pages = SimpleNamespace(reads=reads, host=host, calls=calls, resources={})
         numbers = make_numbers(around.config)
         self.service = PeoplePages(around, pages, numbers, lambda: NOW, self.state, self.opened.append)
         self.resources = pages.resources

@@ -36,6 +36,11 @@ class ListeningService(DaemonService):
         self._port: IListeningPort | None = None
 
     @property
+    def listens(self) -> bool:
+        """Whether the port is open now."""
+        return self._port is not None
+
+    @property
     def address(self) -> str:
         """The address on which the service listens, as `host:port`, an IPv6 host in brackets."""
         assert self._port is not None
@@ -47,7 +52,7 @@ class ListeningService(DaemonService):
         Service.privilegedStartService(self)
         faults: list[Failure] = []
         # The Deferred of a TCP endpoint has already fired when `listen` returns.
-        self._endpoint.listen(self._factory).addCallbacks(self._listens, faults.append)
+        self._endpoint.listen(self._factory).addCallbacks(self._opened, faults.append)
         if faults:
             faults[0].raiseException()
 
@@ -61,5 +66,5 @@ class ListeningService(DaemonService):
             succeed(None) if port is None else maybeDeferred(port.stopListening).addCallback(lambda _: None)
         )
 
-    def _listens(self, port: IListeningPort) -> None:
+    def _opened(self, port: IListeningPort) -> None:
         self._port = port

@@ -19,7 +19,8 @@ from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.render.localization import Language, Localization
 from cc_bridge.web.agent_links import AgentLinks
 from cc_bridge.web.pages.agents import AgentsPage
-from cc_bridge.web.pages.call import CallPage, CallsResource
+from cc_bridge.web.pages.call import CallPage
+from cc_bridge.web.pages.calls.page import CallTree
 from cc_bridge.web.pages.comments import CommentsPage
 from cc_bridge.web.pages.customers import CustomersPage
 from cc_bridge.web.pages.lost import LostPage
@@ -67,7 +68,7 @@ class PeoplePages(DaemonService):
         lost = LostCallReader(around, on_opened)
         call = CallPage(host, wording, calls.journey, lambda: self.config.recordings.url, sounds)
         resources: dict[str, Resource] = {
-            "calls": CallsResource(pages.resources.get("calls"), call),
+            "calls": CallTree(pages.calls, call),
             "lost": LostPage(host, wording, lost, self._queues, self._days),
             "customers": CustomersPage(host, wording, CustomerReader(around), numbers, sounds),
             "comments": CommentsPage(

@@ -1,4 +1,4 @@
-"""What the pages about persons read from the database, in the threads of the pages' read pool.
+"""The database reads of the pages about persons, in the threads of the pages' read pool.
 
 Reports and searches take the database and the CPU long, so nothing of them runs in the reactor's thread.
 """
@@ -47,7 +47,7 @@ _GAPS = 20
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all readers need.
+    """The database and the configuration that all readers use.
 
     numbers: recognises customers by their numbers
     now: the PBX's clock in UTC seconds since the epoch

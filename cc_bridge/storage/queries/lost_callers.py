@@ -1,7 +1,7 @@
 """The list of lost calls with their callers, and the follow-up that a person takes for one of them.
 
-The list also has the lost calls of withheld and shared numbers, which nobody can call back. Instants are UTC
-seconds since the epoch.
+The list also has the lost calls of withheld and shared numbers, whose callers cannot be called back. Instants
+are UTC seconds since the epoch.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +21,7 @@ from cc_bridge.storage.queries.follow_up_candidates import customers_of
 from cc_bridge.storage.queries.follow_ups import moved, opened
 from cc_bridge.storage.queries.id_batches import id_batches
 from cc_bridge.storage.queries.lost_calls import lost_between
+from cc_bridge.storage.schema.column_types import without_index
 from cc_bridge.storage.schema.tables import follow_ups, queue_visits, talks
 
 __all__ = ["FollowUpTerms", "lost_caller", "lost_callers", "take_lost_call"]
@@ -73,14 +74,14 @@ def take_lost_call(
     """Take the follow-up of a lost call for the person `by`; open the follow-up first if there is none.
 
     Return the follow-up, and True if it was opened. Raises FollowUpError, which names the other person, if
-    somebody else has taken or closed it before. `terms` has the owner and the due time of a new follow-up.
+    another person has taken or closed it before. `terms` has the owner and the due time of a new follow-up.
     """
     owner, due_at = terms
     key = lost.call.caller_key
     with engine.connect() as connection:
         customer = customers_of(connection, [key], shared).get(key)
         if customer is None:
-            raise FollowUpError("nobody can call back a withheld or shared number")
+            raise FollowUpError("a withheld or shared number cannot be called back")
         there = follow_up_of(lost.call, _follow_ups(connection, customer.keys))
     is_new = False
     if there is None:
@@ -116,7 +117,7 @@ def _of_nobody(
         )  # fmt: skip
     maybe = {call: stays for call, stays in by_call.items() if stays[-1].outcome in LOST}
     for some in id_batches(sorted({call_id for _, call_id in maybe})):
-        answered = select(t.pbx, t.call_id).where(t.call_id.in_(some), t.queue == "")
+        answered = select(t.pbx, t.call_id).where(t.call_id.in_(some), without_index(t.queue) == "")
         for row in connection.execute(answered):
             maybe.pop((row.pbx, row.call_id), None)
     for stays in maybe.values():

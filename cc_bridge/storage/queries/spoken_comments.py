@@ -49,17 +49,17 @@ def comments_of_calls(
 
     Of several comments of one call, the first is returned.
     """
-    ids: dict[tuple[str, str], tuple[str, str]] = {}
+    call_of: dict[tuple[str, str], tuple[str, str]] = {}  # by PBX and survey attempt
     for some in id_batches(sorted({call_id for _, call_id in calls})):
         for row in connection.execute(select(_s.pbx, _s.attempt_id, _s.call_id).where(_s.call_id.in_(some))):
             if (row.pbx, row.call_id) in calls:
-                ids[row.pbx, row.attempt_id] = (row.pbx, row.call_id)
+                call_of[row.pbx, row.attempt_id] = (row.pbx, row.call_id)
     found: dict[tuple[str, str], StoredComment] = {}
-    for some in id_batches(sorted({attempt_id for _, attempt_id in ids})):
-        for each in _found(connection, len(some) * _QUESTIONS, _a.attempt_id.in_(some), _a.recording != ""):
-            call = ids.get((each.pbx, each.attempt_id))
-            if call is not None:
-                found[call] = each  # the newest comes first
+    for pbx in {pbx for pbx, _ in call_of}:
+        for some in id_batches(sorted(attempt for of, attempt in call_of if of == pbx)):
+            where = (_a.pbx == pbx, _a.attempt_id.in_(some), _a.recording != "")
+            for each in _found(connection, len(some) * _QUESTIONS, *where):  # the newest comes first
+                found[call_of[pbx, each.attempt_id]] = each
     return found
 
 

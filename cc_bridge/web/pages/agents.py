@@ -69,7 +69,7 @@ class AgentsPage(WordedPage):
 
     `queues` returns the configured queues, `days` the calendar. `own_link` returns the address of the page
     that an agent may open without a log-in, until a time in UTC seconds; it is empty without a token.
-    `sounds` tells if recordings are files of this machine.
+    `sounds` returns whether recordings are files of this machine.
     """
 
     name = "agents"

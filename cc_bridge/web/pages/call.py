@@ -1,10 +1,9 @@
 """The page of one call at /calls/PBX/CALL_ID: its journey through queues and agents, and its survey."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
-from twisted.web.resource import Resource
 
 from cc_bridge.customers.call_journey import CallJourney
 from cc_bridge.customers.recording_address import address, fields_of_call
@@ -16,9 +15,8 @@ from cc_bridge.web.pages.page import PageHost
 from cc_bridge.web.pages.shown import Shown, tel
 from cc_bridge.web.pages.visit import Answer, HtmlAnswer, PageError, Visit
 from cc_bridge.web.pages.worded_page import WordedPage, Wording
-from cc_bridge.web.resources import LeafResource, TreeResource
 
-__all__ = ["CallPage", "CallsResource", "ReadJourney", "Step", "steps"]
+__all__ = ["CallPage", "ReadJourney", "Step", "steps"]
 
 ReadJourney = Callable[[str, str], Deferred[CallJourney | None]]
 """A function that reads all records of a call, by PBX and call id."""
@@ -30,7 +28,7 @@ class Step(NamedTuple):
     at: the start of the step, in UTC seconds since the epoch
     kind: wait, ring, talk, decision, survey, answer or follow_up
     seconds: its length; None for an instant
-    told: what happened, in the visitor's language
+    text: what happened, in the visitor's language
     comment: the survey answer that is a spoken comment
     """
 
@@ -39,15 +37,15 @@ class Step(NamedTuple):
     queue: str
     agent: str
     seconds: float | None
-    told: str
+    text: str
     comment: SurveyAnswer | None = None
 
 
 class CallPage(WordedPage):
     """The page of one call.
 
-    `recordings` returns the template of the addresses of the PBX's recordings, empty for none. `sounds` tells
-    if recordings of spoken comments are files of this machine.
+    `recordings` returns the template of the addresses of the PBX's recordings, empty for none. `sounds`
+    returns whether recordings of spoken comments are files of this machine.
     """
 
     name = "call"
@@ -101,20 +99,6 @@ class CallPage(WordedPage):
             "tel": tel,
         }
         return HtmlAnswer("call.html.j2", values)
-
-
-class CallsResource(TreeResource):
-    """The resource /calls: the list of calls, and below it the page of each call."""
-
-    def __init__(self, listed: Resource | None, one: CallPage) -> None:
-        super().__init__(listed if isinstance(listed, LeafResource) else None)
-        self._one = one
-
-    def getChild(self, path: bytes, request: Any) -> Resource:  # noqa: N802  # Twisted's
-        if not path:
-            return self
-        request.postpath.insert(0, path)  # the page of a call reads the whole path below /calls
-        return self._one
 
 
 def steps(journey: CallJourney, shown: Shown) -> Iterator[Step]:

@@ -23,7 +23,7 @@ from cc_bridge.web.pages.worded_page import WordedPage, Wording
 __all__ = ["CustomerReads", "CustomersPage", "visible"]
 
 _LONGEST = 200  # characters of a search
-_SHORTEST = 2  # of a part of a name: a single letter would find nearly everybody
+_SHORTEST = 2  # of a part of a name: a single letter would find nearly all customers
 
 
 class CustomerReads(Protocol):
@@ -43,7 +43,7 @@ class CustomerReads(Protocol):
 
 
 class CustomersPage(WordedPage):
-    """The pages /customers and /customers/NUMBER. `sounds` tells if recordings are files of this machine."""
+    """The pages /customers and /customers/NUMBER. `sounds` returns whether recordings are local files."""
 
     name = "customers"
     role = Role.LEAD

@@ -96,7 +96,7 @@ class LostPage(WordedPage):
             raise PageError(404, "there is no such lost call")
         visit.need(lost.call.queue)
         if not lost.known:
-            raise PageError(400, "nobody can call back a withheld or shared number")
+            raise PageError(400, "a withheld or shared number cannot be called back")
         taken = await self._reads.take(lost, visit.visitor.name)
         return await self._listed(visit, taken.follow_up) if taken.refused else RedirectAnswer(visit.address)
 

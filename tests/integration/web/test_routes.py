@@ -368,6 +368,14 @@ def test_a_new_owner_holds_at_once(site):
         access.reconfigure(before)
 
 
+def test_an_administrator_sees_the_state_of_the_daemon(site):
+    answer = site.ask("/system?lang=en", "boss")
+    assert answer.code == 200
+    told = answer.body.decode()
+    for text in ("Link to the PBX", "not connected yet", "Records that wait", "Deletion of old records"):
+        assert text in told
+
+
 def test_an_agents_link_opens_no_other_route(site):
     key = AgentLinks(TOKEN, "main").sign(OTHERS[0], int(time()) + 1000)
     assert site.ask("/api/agent", Authorization=f"Bearer {key}").code == 200

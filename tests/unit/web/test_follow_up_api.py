@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.logger import formatEvent
 
 from cc_bridge.config import Config
+from cc_bridge.customers.spoken_comment import StoredComment
 from cc_bridge.daemon.service import Context
 from cc_bridge.daemon.services.follow_up_api import FollowUpApi
 from cc_bridge.errors import FollowUpError, StorageError
@@ -332,3 +333,19 @@ def test_nothing_is_read_after_the_end(api):
     api.stopService()
     with pytest.raises(StorageError):
         result_of(api.list("", {FollowUpState.OPEN}))
+
+
+def test_a_follow_up_has_the_addresses_of_its_pages():
+    browser = DaemonSite()
+    said = StoredComment("main", "17.1-a", "comment", "sales", "Sara", NOW, 14, "/x/y.wav")
+    hostile = follow_up("f2bb", call_id="../<b>", caller_key="98 9/..")
+    found = FollowUpList((follow_up(), hostile), {}, comments={("main", "17.1"): said}, plays=False)
+    browser.listed = lambda: succeed(found)
+    first, second = json.loads(browser.ask().body)["follow_ups"]
+    assert (first["customer_page"], first["call_page"]) == ("/customers/989121234567", "/calls/main/17.1")
+    assert (first["comment"], first["plays"]) == ("/comments/main/17.1-a/comment", False)
+    assert (second["customer_page"], second["call_page"]) == (
+        "/customers/98%209%2F..",
+        "/calls/main/..%2F%3Cb%3E",
+    )
+    assert second["comment"] == ""

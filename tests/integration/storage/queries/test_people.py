@@ -4,6 +4,7 @@ from dataclasses import replace
 from threading import Barrier, Thread
 
 import pytest
+from sqlalchemy import event
 
 from cc_bridge.customers.lost_calls import LostCallStatus
 from cc_bridge.errors import FollowUpError
@@ -246,3 +247,40 @@ def test_what_is_no_comment(ask):
     assert ask(comment_of_agent, "main", "Sara A", found.at) is None
     assert ask(comment_of_agent, "main", "Reza R", found.at + 1) is None
     assert ask(comments_about, "Reza R", NOW - DAY / 2, NOW, 10) == []
+
+
+# -- plans
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda connection: call_journey(connection, "main", "2.1", {SHARED}),
+        lambda connection: lost_callers(connection, *ALL),
+        lambda connection: comment_of_attempt(connection, "main", "2.1-a", "comment"),
+        lambda connection: comment_of_agent(connection, "main", "Reza R", NOW),
+        lambda connection: comments_about(connection, "Reza R", NOW - DAY, NOW, 10),
+        lambda connection: comments_of_calls(connection, {("main", "2.1")}),
+        lambda connection: queues_called_by(connection, [MARYAM]),
+    ],
+)
+def test_no_query_reads_a_whole_table(tmp_path, read):
+    """SQLite has no statistics, so it prefers a wrong index where a statement offers it two."""
+    engine = open_database(f"sqlite:///{tmp_path / 'plans.sqlite3'}")
+    write(engine, *records(FOLDER))
+    sent = []
+    event.listen(engine, "before_cursor_execute", lambda *given: sent.append(given[2:4]))
+    with engine.connect() as connection:
+        read(connection)
+        plans = [
+            row[3]
+            for statement, values in list(sent)
+            for row in connection.connection.dbapi_connection.execute(
+                f"EXPLAIN QUERY PLAN {statement}", values
+            )
+        ]
+    engine.dispose()
+    assert plans
+    assert [plan for plan in plans if plan.startswith("SCAN") and plan != "SCAN anon_1"] == []
+    # All direct talks have the same queue, so its index alone is no help.
+    assert [plan for plan in plans if plan.endswith("ix_talks_queue_answered_at (queue=?)")] == []
