@@ -6,8 +6,6 @@ from datetime import date, timedelta
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.web.http import Request
-from twisted.web.resource import Resource
 
 from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.call_filter import CallFilter
@@ -17,13 +15,13 @@ from cc_bridge.reports.render.localization import Language, Localization
 from cc_bridge.web.access.visitor import Role
 from cc_bridge.web.pages.calls.csv_file import as_csv
 from cc_bridge.web.pages.calls.view import PAGE_SIZE, CallRequest, call_values
-from cc_bridge.web.pages.calls.words import CallWords
+from cc_bridge.web.pages.calls.words import FilterSentence
 from cc_bridge.web.pages.page import PageHost, PageResource
 from cc_bridge.web.pages.rendered import texts
+from cc_bridge.web.pages.shown import Shown
 from cc_bridge.web.pages.visit import Answer, FileAnswer, HtmlAnswer, PageError, Visit
-from cc_bridge.web.resources import TreeResource
 
-__all__ = ["CallListSettings", "CallReader", "CallTree", "CallsPage", "Read"]
+__all__ = ["CallListSettings", "CallReader", "CallsPage", "Read"]
 
 _DAYS = 7  # of a list without days in its address
 _MOST = 20_000  # rows of a file
@@ -80,14 +78,14 @@ class CallsPage(PageResource):
         ask = replace(ask, pbx=wanted.pbx, agent=wanted.agent)
         if visit.argument("format") == "csv":
             return self._read(lambda reader: _file(reader.calls(ask, wanted, 0, _MOST), wanted))
-        words = CallWords(
-            self._settings.localization(ask, visit.language), texts()[visit.language]["calls"], ask
-        )
+        words = texts()[visit.language]
+        wording = self._settings.localization(ask, visit.language)
+        sentence = FilterSentence(Shown(wording, {**words["terms"], **words["calls"]}), ask)
 
         def answer(reader: CallReader) -> Answer:
             part = reader.calls(ask, wanted, (request.page - 1) * PAGE_SIZE, PAGE_SIZE)
             queues = reader.queues() if visit.visitor.queues is None else visit.visitor.queues
-            return HtmlAnswer("calls.html.j2", call_values(part, request, queues, words))
+            return HtmlAnswer("calls.html.j2", call_values(part, request, queues, sentence))
 
         return self._read(answer)
 
@@ -106,20 +104,6 @@ class CallsPage(PageResource):
             raise PageError(403, "no queue has you as its owner")
         is_limited = queues is not None and not wanted.queues and of_row is None
         return CallRequest(wanted, is_limited, _page_number(visit.argument("page", "1")))
-
-
-class CallTree(TreeResource):
-    """The pages /calls and /calls/<pbx>/<call id>; `one` is the page of one call."""
-
-    def __init__(self, own: CallsPage, one: Resource) -> None:
-        super().__init__(own)
-        self._one = one
-
-    def getChild(self, path: bytes, request: Request) -> Resource:  # noqa: N802  # Twisted's
-        """Return the page of one call, which gets the whole path below /calls."""
-        request.postpath.insert(0, path)  # type: ignore[attr-defined]
-        request.prepath.pop()  # type: ignore[attr-defined]
-        return self._one
 
 
 def _page_number(text: str) -> int:
