@@ -6,6 +6,8 @@ from datetime import date, timedelta
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.web.http import Request
+from twisted.web.resource import Resource
 
 from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.call_filter import CallFilter
@@ -20,8 +22,9 @@ from cc_bridge.web.pages.page import PageHost, PageResource
 from cc_bridge.web.pages.rendered import texts
 from cc_bridge.web.pages.shown import Shown
 from cc_bridge.web.pages.visit import Answer, FileAnswer, HtmlAnswer, PageError, Visit
+from cc_bridge.web.resources import TreeResource
 
-__all__ = ["CallListSettings", "CallReader", "CallsPage", "Read"]
+__all__ = ["CallListSettings", "CallReader", "CallTree", "CallsPage", "Read"]
 
 _DAYS = 7  # of a list without days in its address
 _MOST = 20_000  # rows of a file
@@ -104,6 +107,20 @@ class CallsPage(PageResource):
             raise PageError(403, "no queue has you as its owner")
         is_limited = queues is not None and not wanted.queues and of_row is None
         return CallRequest(wanted, is_limited, _page_number(visit.argument("page", "1")))
+
+
+class CallTree(TreeResource):
+    """The pages /calls and /calls/<pbx>/<call id>; `one` is the page of one call."""
+
+    def __init__(self, own: CallsPage, one: Resource) -> None:
+        super().__init__(own)
+        self._one = one
+
+    def getChild(self, path: bytes, request: Request) -> Resource:  # noqa: N802  # Twisted's
+        """Return the page of one call, which gets the whole path below /calls."""
+        request.postpath.insert(0, path)  # type: ignore[attr-defined]
+        request.prepath.pop()  # type: ignore[attr-defined]
+        return self._one
 
 
 def _page_number(text: str) -> int:

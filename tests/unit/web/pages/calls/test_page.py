@@ -20,8 +20,7 @@ from cc_bridge.reports.query import BANDS, QueueSettings, ReportQuery
 from cc_bridge.reports.render.localization import Localization
 from cc_bridge.web.access.visitor import Role, Visitor
 from cc_bridge.web.auth import TokenAuth
-from cc_bridge.web.pages.call import CallsResource
-from cc_bridge.web.pages.calls.page import CallListSettings, CallsPage
+from cc_bridge.web.pages.calls.page import CallListSettings, CallsPage, CallTree
 from cc_bridge.web.pages.calls.view import PAGE_SIZE
 from cc_bridge.web.pages.page import PageHost
 from cc_bridge.web.server import site
@@ -98,7 +97,7 @@ class Browser(Browsing):
         )
         self.site = site(
             lambda _accept: (b"", ""), dict, dict, TokenAuth("127.0.0.1", ""), dict, None,
-            pages={"calls": CallsResource(page, OneCall())},
+            pages={"calls": CallTree(page, OneCall())},
         )  # fmt: skip
 
     def text(self, query="", **headers):
