@@ -24,14 +24,14 @@ from cc_bridge.web.pages.shown import Shown
 from cc_bridge.web.pages.visit import Answer, FileAnswer, HtmlAnswer, PageError, Visit
 from cc_bridge.web.resources import TreeResource
 
-__all__ = ["CallListSettings", "CallReader", "CallTree", "CallsPage", "Read"]
+__all__ = ["CallListReader", "CallListSettings", "CallTree", "CallsPage", "Read"]
 
 _DAYS = 7  # of a list without days in its address
 _MOST = 20_000  # rows of a file
 _LONGEST_PAGE = 6  # digits
 
 
-class CallReader(Protocol):
+class CallListReader(Protocol):
     """The database as the page needs it; its methods run in a thread."""
 
     def calls(self, ask: ReportQuery, wanted: CallFilter, skip: int, most: int) -> CallListPart:
@@ -43,7 +43,7 @@ class CallReader(Protocol):
         ...
 
 
-Read = Callable[[Callable[[CallReader], Answer]], Deferred[Answer]]
+Read = Callable[[Callable[[CallListReader], Answer]], Deferred[Answer]]
 """Calls a function with a reader in a thread; the Deferred fires in the reactor."""
 
 
@@ -85,7 +85,7 @@ class CallsPage(PageResource):
         wording = self._settings.localization(ask, visit.language)
         sentence = FilterSentence(Shown(wording, {**words["terms"], **words["calls"]}), ask)
 
-        def answer(reader: CallReader) -> Answer:
+        def answer(reader: CallListReader) -> Answer:
             part = reader.calls(ask, wanted, (request.page - 1) * PAGE_SIZE, PAGE_SIZE)
             queues = reader.queues() if visit.visitor.queues is None else visit.visitor.queues
             return HtmlAnswer("calls.html.j2", call_values(part, request, queues, sentence))
