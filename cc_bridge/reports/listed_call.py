@@ -2,8 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-__all__ = ["CallListPart", "GivenAnswer", "ListedCall"]
+__all__ = ["CallListPart", "GivenAnswer", "ListedCall", "StoredWord"]
+
+
+class StoredWord(NamedTuple):
+    """A stored word, such as `answered`, with its kind, such as `outcome`, for the visitor's language."""
+
+    kind: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,7 @@ class ListedCall:
     caller_key: str = ""
     customer: str = ""
     agents: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
+    words: tuple[StoredWord, ...] = ()
     wait_seconds: float | None = None
     talk_seconds: float | None = None
     answers: tuple[GivenAnswer, ...] = ()

@@ -16,7 +16,7 @@ from cc_bridge.reports.query import ReportQuery
 from cc_bridge.reports.render.localization import Language, Localization
 from cc_bridge.storage.queries.call_list import queues_with_visits, read_calls
 from cc_bridge.storage.read_pool import DatabaseReadPool
-from cc_bridge.web.pages.calls.page import CallListSettings, CallReader, CallsPage
+from cc_bridge.web.pages.calls.page import CallListReader, CallListSettings, CallsPage
 from cc_bridge.web.pages.page import PageHost
 from cc_bridge.web.pages.visit import Answer
 
@@ -32,7 +32,7 @@ def calls_page(host: PageHost, reads: DatabaseReadPool, config: Callable[[], Con
     def wording(ask: ReportQuery, language: Language) -> Localization:
         return localization(config(), ask, language, "persian" if language == "fa" else "latin")
 
-    def read(what: Callable[[CallReader], Answer]) -> Deferred[Answer]:
+    def read(what: Callable[[CallListReader], Answer]) -> Deferred[Answer]:
         now = host.now()
         return reads.read(lambda connection: what(_Reader(connection, config(), now)))
 

@@ -13,7 +13,7 @@ from sqlalchemy import Column, Connection, Select, case, select
 
 from cc_bridge.records import Direction, Outcome
 from cc_bridge.reports.call_filter import ListKind
-from cc_bridge.reports.listed_call import GivenAnswer, ListedCall
+from cc_bridge.reports.listed_call import GivenAnswer, ListedCall, StoredWord
 from cc_bridge.reports.query import ReportQuery
 from cc_bridge.storage.queries.customers import names
 from cc_bridge.storage.queries.id_batches import id_batches
@@ -114,6 +114,11 @@ def _outside(call: Any) -> str:
     return number
 
 
+def _words(**names: str | None) -> tuple[StoredWord, ...]:
+    """Return the words that are not empty; the name of an argument is the kind of its word."""
+    return tuple(StoredWord(kind, name) for kind, name in names.items() if name)
+
+
 # -- the rows of each kind of list
 
 
@@ -125,7 +130,7 @@ def _visit(details: CallDetails, row: Any) -> ListedCall:
         row.call_id,
         row.queue,
         agents=(row.agent,) if row.agent else (),
-        words=(row.outcome,),
+        words=_words(outcome=row.outcome),
         wait_seconds=None if row.partial else row.wait_seconds,
         talk_seconds=details.talk_seconds(row) if answered else None,
         answers=details.answers(row, queue=row.queue) if answered else (),
@@ -139,7 +144,7 @@ def _call(details: CallDetails, row: Any) -> ListedCall:
         row.call_id,
         row.queue,
         agents=details.agents(row),
-        words=("answered" if row.answered else "not_answered",),
+        words=_words(call="answered" if row.answered else "not_answered"),
         wait_seconds=row.wait_seconds,
         talk_seconds=row.talk_seconds if row.talks else None,
         answers=details.answers(row),
@@ -153,7 +158,7 @@ def _talk(details: CallDetails, row: Any) -> ListedCall:
         row.call_id,
         row.queue,
         agents=(row.agent,),
-        words=(f"transfer_{row.transfer}",) if row.transfer else (),
+        words=_words(transfers=row.transfer),
         talk_seconds=None if row.partial else row.talk_seconds,
         answers=details.answers(row, row.agent, row.queue),
     )
@@ -166,7 +171,7 @@ def _ring(_details: CallDetails, row: Any) -> ListedCall:
         row.call_id,
         row.queue,
         agents=(row.agent,),
-        words=(row.outcome,),
+        words=_words(ring=row.outcome),
         wait_seconds=row.ring_seconds,
     )
 
@@ -183,25 +188,25 @@ def _answer(_details: CallDetails, row: Any) -> ListedCall:
 
 
 def _decision(details: CallDetails, row: Any) -> ListedCall:
-    return _asked(details, row, row.decided_at, row.stage)
+    return _asked(details, row, row.decided_at, _words(stage=row.stage))
 
 
 def _attempt(details: CallDetails, row: Any) -> ListedCall:
-    return _asked(details, row, row.started_at, row.result, row.reason)
+    return _asked(details, row, row.started_at, _words(survey=row.result, reason=row.reason))
 
 
 def _not_routed(details: CallDetails, row: Any) -> ListedCall:
     return _asked(details, row, row.ended_at)
 
 
-def _asked(details: CallDetails, row: Any, at: float, *words: str) -> ListedCall:
+def _asked(details: CallDetails, row: Any, at: float, words: tuple[StoredWord, ...] = ()) -> ListedCall:
     return ListedCall(
         at,
         row.pbx,
         row.call_id,
         row.queue,
         agents=(row.agent,) if row.agent else (),
-        words=tuple(filter(None, words)),
+        words=words,
         answers=details.answers(row, row.agent, row.queue),
     )
 
@@ -212,7 +217,7 @@ def _lost_call(_details: CallDetails, row: Any) -> ListedCall:
         row.pbx,
         row.call_id,
         row.queue,
-        words=(row.outcome, row.managed),
+        words=_words(outcome=row.outcome, managed=row.managed),
         wait_seconds=row.lost_at - row.entered_at,
     )
 

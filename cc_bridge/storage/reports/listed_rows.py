@@ -122,15 +122,20 @@ class ListedRows(VisitQueries, SurveyQueries):
 
     def _in_row(self, row: RowKey) -> Expression:
         """Return the condition for the rows that a report counts in one of its rows."""
-        if row.by == Dimension.STAGE:
-            return self._queue.in_(self._queues_of_stage(str(row.key)))
-        key = self._key_of(row.by)
-        same: Expression = key == row.key
+        same: Expression
+        if row.by == Dimension.QUEUE:
+            same = self._queue.in_(self._spelled(str(row.key)))
+        elif row.by == Dimension.STAGE:
+            same = self._queue.in_(self._queues_of_stage(str(row.key)))
+        else:
+            same = self._key_of(row.by) == row.key
         return ~same if row.others else same
 
+    def _spelled(self, queue: str) -> list[str]:
+        """Return all spellings of the queue that a report shows as `queue`."""
+        return [queue, *(name for name, shown in self._spellings.items() if shown == queue)]
+
     def _key_of(self, by: str) -> Expression:
-        if by == Dimension.QUEUE:
-            return self._queue
         if by == Dimension.AGENT:
             agent: Expression = self.listed.table.c.agent
             return agent

@@ -62,11 +62,24 @@ REPORT_PAGES = tuple(
     for name in REPORTS
     for more in ("", "&queue=tech", "&queue=TECH", "&by=agent", "&format=json", "&format=csv", "&format=xlsx")
 )
+_SPAN = "from=2026-11-20&to=2026-11-24"
+_LISTS = ("visits", "calls", "talks", "answers", "lost-calls")
 
 ROUTES = {
     "/": Route("viewer", foreign=("/",)),
     "/login": Route("open"),
     "/logout": Route("viewer"),
+    "/calls": Route(
+        "lead",
+        foreign=(
+            *(f"/calls?{_SPAN}&list={kind}" for kind in _LISTS),
+            *(f"/calls?{_SPAN}&format=csv{more}" for more in ("", "&queue=tech", "&row=queue:tech")),
+            f"/calls?{_SPAN}&queue=tech",
+            f"/calls?{_SPAN}&queue=sales&queue=tech",
+            f"/calls?{_SPAN}&row=queue:tech",
+        ),
+        own=(f"/calls?{_SPAN}", f"/calls?{_SPAN}&queue=Sales", f"/calls?{_SPAN}&list=talks&format=csv"),
+    ),
     "/metrics": Route("open"),
     "/healthz": Route("open"),
     "/readyz": Route("open"),

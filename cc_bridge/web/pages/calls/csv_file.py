@@ -37,7 +37,7 @@ def as_csv(part: CallListPart, kind: ListKind, *, has_marks: bool) -> bytes:
                 as_cell(", ".join(call.agents)),
                 as_cell(call.number),
                 as_cell(call.customer),
-                as_cell(", ".join(call.words)),
+                as_cell(", ".join(word.name for word in call.words)),
                 _rounded(call.wait_seconds),
                 _rounded(call.talk_seconds),
                 as_cell(", ".join(f"{each.question}={each.value}" for each in call.answers)),

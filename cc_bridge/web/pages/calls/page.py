@@ -17,20 +17,21 @@ from cc_bridge.reports.render.localization import Language, Localization
 from cc_bridge.web.access.visitor import Role
 from cc_bridge.web.pages.calls.csv_file import as_csv
 from cc_bridge.web.pages.calls.view import PAGE_SIZE, CallRequest, call_values
-from cc_bridge.web.pages.calls.words import CallWords
+from cc_bridge.web.pages.calls.words import FilterSentence
 from cc_bridge.web.pages.page import PageHost, PageResource
 from cc_bridge.web.pages.rendered import texts
+from cc_bridge.web.pages.shown import Shown
 from cc_bridge.web.pages.visit import Answer, FileAnswer, HtmlAnswer, PageError, Visit
 from cc_bridge.web.resources import TreeResource
 
-__all__ = ["CallListSettings", "CallReader", "CallTree", "CallsPage", "Read"]
+__all__ = ["CallListReader", "CallListSettings", "CallTree", "CallsPage", "Read"]
 
 _DAYS = 7  # of a list without days in its address
 _MOST = 20_000  # rows of a file
 _LONGEST_PAGE = 6  # digits
 
 
-class CallReader(Protocol):
+class CallListReader(Protocol):
     """The database as the page needs it; its methods run in a thread."""
 
     def calls(self, ask: ReportQuery, wanted: CallFilter, skip: int, most: int) -> CallListPart:
@@ -42,7 +43,7 @@ class CallReader(Protocol):
         ...
 
 
-Read = Callable[[Callable[[CallReader], Answer]], Deferred[Answer]]
+Read = Callable[[Callable[[CallListReader], Answer]], Deferred[Answer]]
 """Calls a function with a reader in a thread; the Deferred fires in the reactor."""
 
 
@@ -80,14 +81,14 @@ class CallsPage(PageResource):
         ask = replace(ask, pbx=wanted.pbx, agent=wanted.agent)
         if visit.argument("format") == "csv":
             return self._read(lambda reader: _file(reader.calls(ask, wanted, 0, _MOST), wanted))
-        words = CallWords(
-            self._settings.localization(ask, visit.language), texts()[visit.language]["calls"], ask
-        )
+        words = texts()[visit.language]
+        wording = self._settings.localization(ask, visit.language)
+        sentence = FilterSentence(Shown(wording, {**words["terms"], **words["calls"]}), ask)
 
-        def answer(reader: CallReader) -> Answer:
+        def answer(reader: CallListReader) -> Answer:
             part = reader.calls(ask, wanted, (request.page - 1) * PAGE_SIZE, PAGE_SIZE)
             queues = reader.queues() if visit.visitor.queues is None else visit.visitor.queues
-            return HtmlAnswer("calls.html.j2", call_values(part, request, queues, words))
+            return HtmlAnswer("calls.html.j2", call_values(part, request, queues, sentence))
 
         return self._read(answer)
 
