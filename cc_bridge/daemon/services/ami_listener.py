@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from cc_bridge.ami.client import AmiTimeouts
 from cc_bridge.ami.endpoint import ami_endpoint
-from cc_bridge.ami.header_numbers import is_plausible
+from cc_bridge.ami.header_numbers import PLAUSIBLE_INSTANTS, is_plausible
 from cc_bridge.ami.service import AmiService, ReconnectPolicy
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.announced import AnnouncedEvents
@@ -84,6 +84,7 @@ class AmiListener(DaemonService):
         self._last_event_at = 0.0
         self._gap_ended_at = 0.0
         self._last_stamp = 0.0  # instant of the last event of this session
+        self._plausible = PLAUSIBLE_INSTANTS  # set at each tick
         self._dropped = 0  # number of messages that the link had dropped at the last tick
         self._drop_pause, self._next_drop_gap = _DROP_PAUSE_SECONDS, 0.0
         self._announced = AnnouncedEvents(self.tracker.visits.queues)
@@ -153,6 +154,7 @@ class AmiListener(DaemonService):
         snapshot = PbxSnapshot.of(items, taken_at)
         self._announced.announce(self.tracker.known_channels())  # their end may be among the early events
         self._announced.snapshot(snapshot.channels, taken_at, lists_queues=bool(snapshot.queues))
+        self._set_plausible()
         # The link passes on the early events immediately after this method.
         self._events_are_early = True
         self._clock.callLater(0, self._early_events_passed)
@@ -169,7 +171,7 @@ class AmiListener(DaemonService):
 
     def ami_event(self, event: Any) -> None:
         """Apply one AMI event to the tracker, and record the calls, visits and talks that it completes."""
-        typed = read(event, self.link.pbx_now, self._is_plausible)
+        typed = read(event, self.link.pbx_now, self._plausible)
         if typed is not None:
             if self._events_are_early:
                 self._announced.announce_event(typed)
@@ -222,6 +224,7 @@ class AmiListener(DaemonService):
         """
         if not self.link.up:
             return
+        self._set_plausible()
         now = self.link.pbx_now()
         self._record(self.tracker.tick(now))
         self._record(self.tracker.take_clock_steps())
@@ -327,14 +330,13 @@ class AmiListener(DaemonService):
             pauses=ReconnectPolicy(longest=ami.reconnect_max_seconds),
         )
 
-    def _is_plausible(self, at: float) -> bool:
-        """Return whether the instant of an event is plausible: within a day of the PBX's present time.
+    def _set_plausible(self) -> None:
+        """Note the plausible instants of events: those within a day of the PBX's present time.
 
-        An instant shortly after that of the event before is as plausible as the latter. A single wrong
-        instant would move the times of all open calls by years.
+        A single wrong instant would move the times of all open calls by years.
         """
-        shortly_after = 0 <= at - self._last_stamp <= _USUAL_SECONDS
-        return shortly_after or abs(at - self.link.pbx_now()) <= _PLAUSIBLE_SECONDS
+        now = self.link.pbx_now()
+        self._plausible = now - _PLAUSIBLE_SECONDS, now + _PLAUSIBLE_SECONDS
 
     def _message_dropped(self, now: float) -> None:
         """Start a gap and request a snapshot, because the content of a dropped message is not known.
