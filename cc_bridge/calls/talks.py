@@ -138,11 +138,10 @@ class Talks:
     def channel_ended(self, uniqueid: str, at: float) -> None:
         """Remove an ended channel (Hangup), and close the talks of the caller or agent on the channel."""
         legs, other_half = self.by_leg.legs, self._channels.other_half(uniqueid)
-        if uniqueid in legs:
-            self._local_legs.answer_by_dialplan(uniqueid)
         if other_half in legs:
             self._local_legs.answer_by_dialplan(other_half)
         if uniqueid in legs:
+            self._local_legs.answer_by_dialplan(uniqueid)
             for talk in self.by_leg.with_leg(uniqueid):
                 if uniqueid in (talk.caller, talk.agent):
                     self._part(talk, ended_by(self._channels, talk, uniqueid), at)
