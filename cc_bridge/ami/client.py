@@ -53,6 +53,9 @@ class AmiClient(Protocol):
     `on_event` is called with every event that is not an answer to an action, in order. Its exceptions are
     logged, and the session continues. `lost` fires once, when the connection has ended, with the reason as a
     text.
+
+    on_event: the function above; it may be replaced at any time
+    on_batch: called after all events in the received bytes have been passed to `on_event`
     """
 
     def __init__(
@@ -66,10 +69,10 @@ class AmiClient(Protocol):
         self.lost: Deferred[str] = Deferred()
         self.clock_offset = 0.0  # seconds that the PBX's clock is ahead of this machine's
         self.synced_until = 0.0  # all events before this time of the PBX's clock were received (last pong)
+        self.on_event = on_event
+        self.on_batch: Callable[[], None] = lambda: None
         self.on_pong: Callable[[float, float, float], None] = lambda _stamp, _sent, _received: None
-        self.last_received_at = clock.seconds()
         self._warned_of_time = False
-        self._on_event = on_event
         self._clock = clock
         self._timeouts = timeouts or AmiTimeouts()
         self._why: str | None = None
@@ -91,8 +94,8 @@ class AmiClient(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Pass each answer in the received bytes to its action, and each event to `on_event`."""
-        self.last_received_at = self._clock.seconds()
         messages = self.codec.feed(data)
+        events = False
         if self._banner is not None and self.codec.banner is not None:
             banner, self._banner = self._banner, None
             self._stop_banner_timer()
@@ -102,12 +105,15 @@ class AmiClient(Protocol):
                 if "ActionID" in message.headers:
                     self._answered(message)
                 elif isinstance(message, Event):
-                    self._on_event(message)
+                    events = True
+                    self.on_event(message)
             except Exception:  # an error of the listener must not end the session
                 _log.failure(
                     "cannot process the AMI message {name}; it is skipped, and the session continues",
                     name=repr(message),
                 )
+        if events:
+            self.on_batch()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Let every pending action fail with AmiLinkLost, and fire `lost` with the reason."""

@@ -5,12 +5,14 @@ any number. A number that cannot be true raises ValueError, so that it never dat
 year 9999, and never overflows a column of the database.
 """
 
-__all__ = ["count_of", "instant_of", "is_plausible", "seconds_of"]
+__all__ = ["PLAUSIBLE_INSTANTS", "count_of", "instant_of", "is_plausible", "seconds_of"]
 
 # A machine without a clock battery boots in 1970 or 2000. Its instants are not believed before a time server
 # has set the clock.
 _EARLIEST = 1_000_000_000.0  # September 2001
 _LATEST = 4_102_444_800.0  # January 2100
+# The earliest plausible instant, and the end of the plausible ones.
+PLAUSIBLE_INSTANTS = _EARLIEST, _LATEST
 _LONGEST_SECONDS = 366 * 86_400  # no caller waits for longer than a year
 _LARGEST_COUNT = 1_000_000
 

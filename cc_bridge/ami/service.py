@@ -250,8 +250,8 @@ class AmiService:
         """
         self._early, self._booted = [], Deferred()
         ended: Deferred[str] = Deferred()  # awaited instead of `client.lost`, which `stop` must not cancel
-        client = AmiClient(Codec(self._wanted, self.counts), self._handle_event, self._clock, self._timeouts)
-        client.on_pong = self._pong
+        client = AmiClient(Codec(self._wanted, self.counts), self._keep_event, self._clock, self._timeouts)
+        client.on_pong, client.on_batch = self._pong, self._note_events
         client.lost.addCallback(self._lost).addCallback(ended.callback)
         try:
             await connectProtocol(self._endpoint, client)
@@ -273,6 +273,7 @@ class AmiService:
             early, self._early = self._early, []
             for event in early:
                 self._listener.ami_event(event)
+            client.on_event = self._listener.ami_event
             return await ended
         finally:
             client.close("stopped")
@@ -318,12 +319,12 @@ class AmiService:
             )
             self.on_clock_set(step)
 
-    def _handle_event(self, event: Any) -> None:
-        """Pass an event to the listener, or keep it until the first snapshot is complete."""
+    def _note_events(self) -> None:
+        """Note the present as the time of the last event."""
         self.last_event_at = self._wall_clock()
-        if self.up:
-            self._listener.ami_event(event)
-            return
+
+    def _keep_event(self, event: Any) -> None:
+        """Keep an event until the first snapshot is complete."""
         if event.name == "FullyBooted" and not self._booted.called:
             self.started_at = self._asterisk_start(event.headers.get("Uptime"))
             self._booted.callback(None)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from cc_bridge.ami.codec import EventSpec
-from cc_bridge.ami.header_numbers import count_of, is_plausible
+from cc_bridge.ami.header_numbers import PLAUSIBLE_INSTANTS, count_of
 from cc_bridge.calls.ami_headers import (
     EXPLICIT_HANGUP,
     EventHeaders,
@@ -190,20 +190,22 @@ _MAKE = {name: reader.make for name, reader in (_READERS | _OF_DIRECT_CALLS).ite
 
 
 def read(
-    event: Any, received_at: Callable[[], float], plausible: Callable[[float], bool] = is_plausible
+    event: Any, received_at: Callable[[], float], plausible: tuple[float, float] = PLAUSIBLE_INSTANTS
 ) -> CallEvent | None:
     """Return the typed form of a pyst2 `Event`; None if the event is irrelevant or malformed.
 
     The typed event gets its instant from the `Timestamp` header, which Asterisk writes with microseconds. A
-    PBX with timestampevents=no sends no such header. Without the header, or if `plausible` returns False for
-    its instant, the instant is the result of `received_at()`.
+    PBX with timestampevents=no sends no such header. `plausible` has the earliest plausible instant and the
+    end of the plausible ones. Without the header, or with an instant that is not plausible, the instant is
+    the result of `received_at()`.
     """
     make = _MAKE.get(event.name)
     if make is None:
         return None
     headers = event.headers
+    earliest, end = plausible
     try:
         at = float(headers.get("Timestamp") or 0)
-        return make(headers, at if plausible(at) else received_at())
+        return make(headers, at if earliest <= at < end else received_at())
     except (KeyError, ValueError, TypeError):
         return None

@@ -126,9 +126,10 @@ class Channels:
         """
         return self._ways_to_answer(dialled)[-1]
 
-    def picked_up(self, dialled: str) -> bool:
-        """Return whether a pickup answered a dialled channel: another phone than the one that rang."""
-        return any(channel.picks_up for channel in self._known(self._ways_to_answer(dialled)))
+    def answered_elsewhere(self, dialled: str) -> bool:
+        """Return whether another phone answered than the dialled one, by a pickup or by a forward."""
+        answering = self._known(self._ways_to_answer(dialled))
+        return any(channel.picks_up or channel.is_forward for channel in answering)
 
     def forwarded(self, dialled: str) -> bool:
         """Return whether a dialled channel was answered by a forward.

@@ -88,7 +88,7 @@ class QueueAnswers:
         if ring is not None and ring.started_at > since:
             return False
         channels = state.channels
-        if channels.picked_up(event.agent_uniqueid) or channels.forwarded(event.agent_uniqueid):
+        if channels.answered_elsewhere(event.agent_uniqueid):
             return False
         if is_local(event.agent_channel):
             return channels.answering(event.agent_uniqueid) == event.agent_uniqueid
@@ -101,7 +101,7 @@ class QueueAnswers:
         (16.28, 22.10). The result then has the phone that answered, and the agent at this phone.
         """
         channels = self._state.channels
-        if channels.picked_up(event.agent_uniqueid) or channels.forwarded(event.agent_uniqueid):
+        if channels.answered_elsewhere(event.agent_uniqueid):
             answering = channels.answering(event.agent_uniqueid)
             device = channels.device_of(answering) or device_of(event.agent_channel)
             return self._state.members.name_at(device), device

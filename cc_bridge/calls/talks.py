@@ -138,11 +138,10 @@ class Talks:
     def channel_ended(self, uniqueid: str, at: float) -> None:
         """Remove an ended channel (Hangup), and close the talks of the caller or agent on the channel."""
         legs, other_half = self.by_leg.legs, self._channels.other_half(uniqueid)
-        if uniqueid in legs:
-            self._local_legs.answer_by_dialplan(uniqueid)
         if other_half in legs:
             self._local_legs.answer_by_dialplan(other_half)
         if uniqueid in legs:
+            self._local_legs.answer_by_dialplan(uniqueid)
             for talk in self.by_leg.with_leg(uniqueid):
                 if uniqueid in (talk.caller, talk.agent):
                     self._part(talk, ended_by(self._channels, talk, uniqueid), at)
@@ -310,15 +309,19 @@ class Talks:
 
         A talk starts or resumes for each customer whose channel can now hear the channel `uniqueid`.
         """
-        if self._channels.is_alone(uniqueid):
+        channels = self._channels
+        if channels.is_alone(uniqueid):
             return
-        near = self._channels.reachable(uniqueid)
-        real = self._channels.real(near)
-        for leg in sorted(self.by_leg.legs & near):
+        near = channels.reachable(uniqueid)
+        legs, customers = self.by_leg.legs & near, self.customers.among(near)
+        if not (legs or customers):
+            return
+        real = channels.real(near)
+        for leg in sorted(legs):
             for talk in self.by_leg.with_leg(leg):
                 if leg == talk.caller:
                     self._connect_if_audible(talk, at, real)
-        for leg in sorted(self.customers.among(near)):
+        for leg in sorted(customers):
             self._start_with_new_parties(leg, at, real)
 
     def _start_with_new_parties(self, leg: str, at: float, near: AbstractSet[str]) -> None:
@@ -331,6 +334,8 @@ class Talks:
         if customer is None:
             return
         known = {talk.agent for talk in self.by_leg.with_leg(leg)}
+        if leg in near and near - {leg} <= known:
+            return  # the usual case: the customer and the agent of a talk
         for channel in sorted(self._audible_channels(leg, near) - known):
             talk = self._joined(customer, channel)
             if talk is not None:

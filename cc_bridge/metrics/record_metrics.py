@@ -223,13 +223,14 @@ class RecordMetrics:
             self.count("partial_visits", visit.queue)
             return
         self.count("visits", visit.queue, visit.outcome)
-        self._observe(_WAIT, visit.wait_seconds, visit.queue, visit.outcome)
-        within = visit.wait_seconds <= threshold
+        wait = visit.wait_seconds
+        self._observe(_WAIT, wait, visit.queue, visit.outcome)
+        within = wait <= threshold
         if visit.outcome is Outcome.ANSWERED and within:
             self.count("answered_within", visit.queue)
         if visit.outcome is Outcome.ABANDONED and within:
             self.count("abandoned_within", visit.queue)
-        if visit.outcome is Outcome.ABANDONED and visit.wait_seconds < short:
+        if visit.outcome is Outcome.ABANDONED and wait < short:
             self.count("short_abandons", visit.queue)
 
     def count_ring(self, ring: Ring) -> None:

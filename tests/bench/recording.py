@@ -4,9 +4,13 @@
 gets its own ids. All ids and instants of a recording share the leading digits of its epoch seconds
 (`pbx-1795304892.17`, `Timestamp: 1795304892.710359`), so counting these digits up changes both. Bridges have
 UUIDs, whose first part is replaced. No length changes, so the places to replace are searched only once.
+
+The first pass starts less than a day ago. An instant that differs by more than a day from the PBX's present
+time would not be plausible, and the daemon would replace it.
 """
 
 import re
+import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -20,6 +24,7 @@ _PIECE = 64 * 1024
 _STAMP = re.compile(rb"\r\nTimestamp: (\d+\.\d+)")
 _UUID = re.compile(rb"\b[0-9a-f]{8}(?=(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)")
 _MARK = b"@UUID-1@"
+_AGE = 80_000  # seconds from the first pass to the present, at most
 
 
 class Recording:
@@ -32,13 +37,15 @@ class Recording:
             raise ValueError(f"{path}: no AMI events with timestamps in CRLF lines")
         stamps = [stamp.split(b".")[0] for stamp in _STAMP.findall(stream)]
         self._epoch = _common_start(min(stamps), max(stamps))
+        pass_seconds = 10 ** (len(stamps[0]) - len(self._epoch))
+        self._first = int(time.time() - _AGE) // pass_seconds + 1  # the epoch of the first pass
         self._pieces = _cut(_UUID.sub(_MARK, stream[start:end]))
         self.events = sum(events for _, events in self._pieces)
         self.bytes = end - start
 
     def one_pass(self, number: int) -> Iterator[tuple[bytes, int]]:
         """Yield pieces of whole messages with the ids of pass `number`, each with its number of events."""
-        epoch = b"%d" % (int(self._epoch) + number)
+        epoch = b"%d" % (self._first + number)
         uuid = b"%08x" % number
         for piece, events in self._pieces:
             yield piece.replace(self._epoch, epoch).replace(_MARK, uuid), events

@@ -5,7 +5,7 @@ stores the open calls, and the time up to which the PBX has been observed. After
 both when it starts again.
 
 An event about a channel or queue that the PBX has not announced is held back until Asterisk has been asked
-about it (`calls/announced.py`).
+about it (`event_confirmation.py`).
 
 A gap is a span in which the PBX was not observed. A gap after a lost link starts at the last received event
 or answer to a ping. Every gap ends with a complete snapshot, not with the login.
@@ -17,21 +17,20 @@ from dataclasses import replace
 from typing import Any
 
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from cc_bridge.ami.client import AmiTimeouts
 from cc_bridge.ami.endpoint import ami_endpoint
-from cc_bridge.ami.header_numbers import is_plausible
+from cc_bridge.ami.header_numbers import PLAUSIBLE_INSTANTS, is_plausible
 from cc_bridge.ami.service import AmiService, ReconnectPolicy
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.announced import AnnouncedEvents
-from cc_bridge.calls.pbx_snapshot import PbxSnapshot, SeenChannel, SeenQueue, SnapshotItem, read_item
+from cc_bridge.calls.events import CallEvent
+from cc_bridge.calls.pbx_snapshot import PbxSnapshot, SnapshotItem, read_item
 from cc_bridge.config.observation import make_tracker
 from cc_bridge.daemon.service import Context, DaemonService
+from cc_bridge.daemon.services.event_confirmation import EventConfirmation
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
-from cc_bridge.errors import AmiLinkLost
 from cc_bridge.records import Gap, GapReason, ObservationWatermark, OpenStateRecord, Record
-from cc_bridge.web.rate_limit import LogLimiter
 
 __all__ = ["AmiListener"]
 
@@ -47,8 +46,6 @@ _USUAL_SECONDS = 0.3
 # An event whose instant differs from the PBX's clock by more than this many seconds is dated by its arrival.
 # The clock may be set by any amount: the next answer to a ping shows that.
 _PLAUSIBLE_SECONDS = 86_400.0
-# Seconds between two questions about channels and queues that the PBX has not announced.
-_ASK_SECONDS = 1.0
 # The first and the longest pause, in seconds, between two gaps because of dropped messages.
 _DROP_PAUSE_SECONDS = 5.0
 _LONGEST_DROP_PAUSE_SECONDS = 600.0
@@ -84,14 +81,13 @@ class AmiListener(DaemonService):
         self._last_event_at = 0.0
         self._gap_ended_at = 0.0
         self._last_stamp = 0.0  # instant of the last event of this session
+        self._plausible = PLAUSIBLE_INSTANTS  # set at each tick
         self._dropped = 0  # number of messages that the link had dropped at the last tick
         self._drop_pause, self._next_drop_gap = _DROP_PAUSE_SECONDS, 0.0
         self._announced = AnnouncedEvents(self.tracker.visits.queues)
         self._clock = context.reactor
         self._events_are_early = False  # the events are older than the snapshot that started the session
-        self._asking = False
-        self._next_question = 0.0  # by the reactor's clock
-        self._discarded_lines = LogLimiter(context.reactor.seconds)
+        self._confirmation = EventConfirmation(self.link, self._announced, self._apply_late, self._clock)
         self._ticked_at = self._next_check = self._next_watermark = 0.0
         self._compared = False  # True once the restored state has been compared with a snapshot
         if observed_until is not None and not is_plausible(observed_until):
@@ -153,6 +149,7 @@ class AmiListener(DaemonService):
         snapshot = PbxSnapshot.of(items, taken_at)
         self._announced.announce(self.tracker.known_channels())  # their end may be among the early events
         self._announced.snapshot(snapshot.channels, taken_at, lists_queues=bool(snapshot.queues))
+        self._set_plausible()
         # The link passes on the early events immediately after this method.
         self._events_are_early = True
         self._clock.callLater(0, self._early_events_passed)
@@ -169,12 +166,12 @@ class AmiListener(DaemonService):
 
     def ami_event(self, event: Any) -> None:
         """Apply one AMI event to the tracker, and record the calls, visits and talks that it completes."""
-        typed = read(event, self.link.pbx_now, self._is_plausible)
+        typed = read(event, self.link.pbx_now, self._plausible)
         if typed is not None:
             if self._events_are_early:
                 self._announced.announce_event(typed)
             elif not self._announced.passes(typed):
-                self._ask()
+                self._confirmation.ask()
                 return
             if not 0 <= typed.at - self._last_stamp <= _USUAL_SECONDS:
                 self.link.note_instant(typed.at, self._last_stamp)
@@ -205,8 +202,7 @@ class AmiListener(DaemonService):
         """
         _log.warn("AMI link lost: {why}; calls are not observed until the link is up again", why=why)
         at = max(at, self._last_event_at, self._gap_ended_at)
-        self._announced.discard_held()
-        self._count_discarded()
+        self._confirmation.discard()
         self._record(self.tracker.observation_lost(at))
         if self._gap is None:
             self._record_watermark(at)
@@ -222,12 +218,13 @@ class AmiListener(DaemonService):
         """
         if not self.link.up:
             return
+        self._set_plausible()
         now = self.link.pbx_now()
         self._record(self.tracker.tick(now))
         self._record(self.tracker.take_clock_steps())
         if self.link.counts.dropped > self._dropped:
             self._message_dropped(now)
-        self._ask()
+        self._confirmation.ask()
         if now >= self._next_check:
             self._next_check = now + _CHECK_SECONDS
             self.link.check()
@@ -250,68 +247,14 @@ class AmiListener(DaemonService):
             records.append(ObservationWatermark(self.tracker.pbx, self._known_until()))
         return records
 
-    # -- events about channels and queues that the PBX has not announced
+    # -- inside
 
     def _early_events_passed(self) -> None:
         self._events_are_early = False
 
-    def _ask(self) -> None:
-        """Ask Asterisk about the channels and queues of the events that are held back, if there are any.
-
-        No question is asked while the answer to an earlier one is awaited, nor within a second after it was
-        asked.
-        """
-        self._count_discarded()
-        now = self._clock.seconds()
-        if self._asking or now < self._next_question:
-            return
-        question = self._announced.question()
-        if question is not None:
-            self._asking, self._next_question = True, now + _ASK_SECONDS
-            self.link.ask(channels=question.channels, queues=question.queues).addCallbacks(
-                self._answered, self._not_answered
-            )
-
-    def _answered(self, items: Sequence[SnapshotItem | None]) -> None:
-        """Apply the held events whose channel or queue is in Asterisk's answer.
-
-        `items` are the entries of the answer, with None for each entry that is malformed or not needed.
-        """
-        self._asking = False
-        channels = [item.uniqueid for item in items if isinstance(item, SeenChannel)]
-        queues = [item.name for item in items if isinstance(item, SeenQueue)]
-        for event in self._announced.answered(channels, queues):
-            self._record(self.tracker.apply_late(event))
-        self._count_discarded()
-
-    def _not_answered(self, failure: Failure) -> None:
-        """Log that Asterisk did not answer, unless the link was lost.
-
-        The question is asked again at the next tick.
-        """
-        self._asking = False
-        if not failure.check(AmiLinkLost):
-            _log.warn(
-                "Asterisk did not list its channels or queues after an event about an unknown one: {error}",
-                error=failure.getErrorMessage(),
-            )
-
-    def _count_discarded(self) -> None:
-        """Count the events that were discarded because Asterisk did not confirm their channel or queue.
-
-        A warning about them is logged at most once a minute.
-        """
-        discarded = self._announced.discarded - self.link.counts.unconfirmed
-        if discarded > 0:
-            self.link.counts.unconfirmed += discarded
-            if self._discarded_lines.note():
-                _log.warn(
-                    "AMI events about a channel or queue that Asterisk does not know were discarded"
-                    " ({n} since the start); a caller may have forged them",
-                    n=self._announced.discarded,
-                )
-
-    # -- inside
+    def _apply_late(self, event: CallEvent) -> None:
+        """Apply an event that was held back, and record what it completes."""
+        self._record(self.tracker.apply_late(event))
 
     def _make_link(self, context: Context) -> AmiService:
         config, ami, reactor = context.config, context.config.ami, context.reactor
@@ -327,14 +270,13 @@ class AmiListener(DaemonService):
             pauses=ReconnectPolicy(longest=ami.reconnect_max_seconds),
         )
 
-    def _is_plausible(self, at: float) -> bool:
-        """Return whether the instant of an event is plausible: within a day of the PBX's present time.
+    def _set_plausible(self) -> None:
+        """Note the plausible instants of events: those within a day of the PBX's present time.
 
-        An instant shortly after that of the event before is as plausible as the latter. A single wrong
-        instant would move the times of all open calls by years.
+        A single wrong instant would move the times of all open calls by years.
         """
-        shortly_after = 0 <= at - self._last_stamp <= _USUAL_SECONDS
-        return shortly_after or abs(at - self.link.pbx_now()) <= _PLAUSIBLE_SECONDS
+        now = self.link.pbx_now()
+        self._plausible = now - _PLAUSIBLE_SECONDS, now + _PLAUSIBLE_SECONDS
 
     def _message_dropped(self, now: float) -> None:
         """Start a gap and request a snapshot, because the content of a dropped message is not known.

@@ -62,7 +62,7 @@ class Story:
         self.clock.advance(T)
         self.pipeline = Pipeline()
         self.listener = AmiListener(context(clock=self.clock), self.pipeline, observed_until)
-        self.link = self.listener.link = Link(self.clock)
+        self.link = self.listener.link = self.listener._confirmation.link = Link(self.clock)
 
     def up(self):
         self.link.up = True
