@@ -376,8 +376,9 @@ def test_only_visitors_who_may_see_the_calls_get_links(as_visitor):
     assert of_sara
     assert all("row=queue%3Asales" in href for href in of_sara)
     browser = as_visitor(SARA)
-    for href in {*of_sara, *links(SARA, f"agents?{SPAN}"), *links(SARA, f"lost?{SPAN}&by=hour&queue=sales")}:
-        assert browser.ask(href).code == 200
+    of_agents, by_hour = links(SARA, f"agents?{SPAN}"), links(SARA, f"lost?{SPAN}&by=hour&queue=sales")
+    for hrefs in (of_sara, of_agents, by_hour):
+        assert [browser.ask(href).code for href in sorted(hrefs)[:5]] == [200] * 5
 
 
 def test_many_visitors_wait_for_their_turn(as_visitor, engine):
