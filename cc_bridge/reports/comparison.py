@@ -134,7 +134,7 @@ def _change(column: Column, now: Cell, before: Cell, spans: _Spans, comparisons:
 
 
 def _are_comparable(column: Column, now: Cell, before: Cell) -> bool:
-    """Return whether chance can be told from change: the figures have intervals, or they count events."""
+    """Return whether chance and change can be distinguished: two intervals, or two numbers of events."""
     if now is None or before is None:
         return False
     counts = column.unit is Unit.COUNT and column.name not in _NOT_COUNTED

@@ -32,8 +32,8 @@ class VisitSums:
     """The number and the wait times of the visits with the same `key`, `outcome`, `second` and `partial`.
 
     `key` is the value of the report's dimension, such as the name of a queue. `second` is the wait time,
-    rounded up to whole seconds. `partial` is True for visits whose wait time is not exact, because the PBX's
-    clock was set during the wait.
+    rounded up to whole seconds; it is 0 if the visits are not counted by second. `partial` is True for
+    visits whose wait time is not exact, because the PBX's clock was set during the wait.
     """
 
     key: Group
@@ -211,7 +211,7 @@ class PresenceSum:
 class Source(Protocol):
     """The interface through which a report reads its counts; storage/reports/ implements it with SQL."""
 
-    def visits(self, by: Dimension) -> Iterable[VisitSums]: ...
+    def visits(self, by: Dimension, *, by_second: bool = True) -> Iterable[VisitSums]: ...
     def talks(self, by: Dimension) -> Iterable[TalkSums]: ...
     def agent_activities(self, states: Collection[AgentState]) -> Iterable[AgentActivity]: ...
     def answers(self, by: Dimension) -> Iterable[AnswerCount]: ...

@@ -1,7 +1,7 @@
 """The pages of the reports, with their reads of the database."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from twisted.internet.defer import Deferred, DeferredSemaphore
@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, DeferredSemaphore
 from cc_bridge.config import Config
 from cc_bridge.config.customers import make_numbers
 from cc_bridge.config.report_parameters import localization, report_days, report_query
+from cc_bridge.daemon.services.report_cache import ReportCache
 from cc_bridge.queue_names import QueueNames
 from cc_bridge.reports.figures import Report
 from cc_bridge.reports.heat_map import HeatMap, HeatMeasure, heat_map
@@ -23,6 +24,8 @@ from cc_bridge.web.pages.reports.page import ReportReader, ReportSettings, Repor
 from cc_bridge.web.pages.visit import Answer
 
 __all__ = ["report_pages"]
+
+_Result = TypeVar("_Result")
 
 
 def report_pages(
@@ -40,33 +43,43 @@ def report_pages(
         return localization(config(), ask, language, "persian" if language == "fa" else "latin")
 
     turns = DeferredSemaphore(limit)
+    cache = ReportCache()
 
     def read(what: Callable[[ReportReader], Answer]) -> Deferred[Answer]:
         """Call `what` in a thread. Requests wait for their turn, so that many visitors get no error."""
         now = host.now()
-        return turns.run(reads.read, lambda connection: what(_Reader(connection, config(), now)))
+        return turns.run(reads.read, lambda connection: what(_Reader(connection, config(), now, cache)))
 
     return ReportsPage(host, ReportSettings(query, wording, lambda: report_days(config())), read)
 
 
 class _Reader:
-    """The reports of one transaction."""
+    """The reports of one transaction; results in the cache may be some seconds older."""
 
-    def __init__(self, connection: Connection, config: Config, now: float) -> None:
+    def __init__(self, connection: Connection, config: Config, now: float, cache: ReportCache) -> None:
         begin_reading(connection)
         self._connection = connection
         self._config = config
         self._now = now
+        self._cache = cache
 
     def report(self, name: str, query: ReportQuery) -> Report:
         shared = make_numbers(self._config).shared
-        return compute_report(self._connection, name, query, self._now, shared)
+        return self._kept(
+            query, name, lambda: compute_report(self._connection, name, query, self._now, shared)
+        )
 
     def heat_map(self, query: ReportQuery, measure: HeatMeasure) -> HeatMap:
-        return heat_map(query, SqlSource(self._connection, query), measure)
+        return self._kept(
+            query, measure, lambda: heat_map(query, SqlSource(self._connection, query), measure)
+        )
 
     def queues(self) -> Sequence[str]:
         return sorted(QueueNames([*self._config.queues, *stored_queues(self._connection)]))
 
     def pbxs(self) -> Sequence[str]:
         return list(stored_pbxs(self._connection))
+
+    def _kept(self, ask: ReportQuery, what: str, make: Callable[[], _Result]) -> _Result:
+        key = what, ask.first, ask.last, ask.by, ask.pbx, ask.queues, ask.changed
+        return self._cache.result(self._config, key, make, is_past=ask.until < self._now)

@@ -49,7 +49,7 @@ def as_xlsx(
 ) -> bytes:
     """Return a report as the bytes of an XLSX file.
 
-    The first sheet tells what the report covers. `now`, the time at which the report is made, is in UTC
+    The first sheet says what the report covers. `now`, the time at which the report is made, is in UTC
     seconds since the epoch. `changes` adds the columns of a comparison, and `heat` the sheet of a heat map.
     """
     content = BytesIO()

@@ -60,8 +60,12 @@ class SqlSource(VisitQueries, TalkQueries, AgentQueries, SurveyQueries):
     in all rows, although the database may have several.
     """
 
-    def visits(self, by: Dimension) -> Iterator[source.VisitSums]:
-        return respelled_keys(self._spellings, by, super().visits(by))
+    def visits(self, by: Dimension, *, by_second: bool = True) -> Iterator[source.VisitSums]:
+        return respelled_keys(self._spellings, by, super().visits(by, by_second=by_second))
+
+    def visited_hours(self) -> Iterator[tuple[str, int, int, str, int]]:
+        for queue, weekday, hour, outcome, n in super().visited_hours():
+            yield self._spellings.get(queue, queue), weekday, hour, outcome, n
 
     def talks(self, by: Dimension) -> Iterator[source.TalkSums]:
         return respelled_keys(self._spellings, by, super().talks(by))

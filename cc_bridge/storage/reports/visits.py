@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from operator import attrgetter
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, literal_column, select
 
 from cc_bridge.reports import source
 from cc_bridge.reports.query import Dimension
@@ -16,11 +16,12 @@ __all__ = ["VisitQueries"]
 class VisitQueries(SpanQueries):
     """The report queries about visits and calls; SqlSource inherits from this class."""
 
-    def visits(self, by: Dimension) -> Iterator[source.VisitSums]:
+    def visits(self, by: Dimension, *, by_second: bool = True) -> Iterator[source.VisitSums]:
         """Yield the number of visits and the sums of their waits.
 
         Visits are grouped by the value of the dimension `by`, by outcome, by wait in whole seconds, and by
-        `partial`: whether the PBX's clock was set during the wait.
+        `partial`: whether the PBX's clock was set during the wait. Without `by_second`, they are not grouped
+        by wait, which gives far fewer groups; `second` is then 0.
         """
         c = queue_visits.c
         wait = c.wait_seconds
@@ -28,7 +29,7 @@ class VisitQueries(SpanQueries):
             select(
                 self._key(by, queue_visits, c.entered_at).label("key"),
                 c.outcome,
-                self._instants.up(wait).label("second"),
+                (self._instants.up(wait) if by_second else literal_column("0")).label("second"),
                 wait.label("wait"),
                 case((self.in_time(), 1)).label("within"),
                 case((self.is_short(), 1)).label("short"),

@@ -17,6 +17,7 @@ from twisted.internet.task import Clock
 
 from cc_bridge.cli import main
 from cc_bridge.config.report_parameters import localization
+from cc_bridge.daemon.services.call_pages import calls_page
 from cc_bridge.daemon.services.report_pages import report_pages
 from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import Figure
@@ -38,7 +39,7 @@ ISOLATES = re.compile("[\u2066-\u2069]")
 
 
 class Tables(HTMLParser):
-    """The figures of a page: for each table the texts of its rows, each cell as (text, small texts)."""
+    """The figures of a page: for each table the texts of its rows, each cell as (text, small texts, link)."""
 
     def __init__(self, page):
         super().__init__()
@@ -54,7 +55,9 @@ class Tables(HTMLParser):
             case "tr" if self._rows is not None:
                 self._rows.append([])
             case "td":
-                self._cell = ["", ""]
+                self._cell, self._href = ["", ""], ""
+            case "a" if self._cell is not None:
+                self._href = dict(attributes)["href"]
             case "small":
                 self._small = True
 
@@ -63,7 +66,8 @@ class Tables(HTMLParser):
             case "table":
                 self._rows = None
             case "td":
-                self._rows[-1].append(tuple(" ".join(ISOLATES.sub("", text).split()) for text in self._cell))
+                texts = (" ".join(ISOLATES.sub("", text).split()) for text in self._cell)
+                self._rows[-1].append((*texts, self._href))
                 self._cell = None
             case "small":
                 self._small = False
@@ -105,7 +109,11 @@ def as_visitor(engine):
     def browsing(visitor=ADMIN, given=config, pool=None):
         host = PageHost(Access(visitor), lambda: NOW, maybeDeferred, Clock())
         browser = Browsing()
-        pages = {"reports": report_pages(host, pool or Pool(), 2, lambda: given)}
+        reads = pool or Pool()
+        pages = {
+            "reports": report_pages(host, reads, 2, lambda: given),
+            "calls": calls_page(host, reads, lambda: given),
+        }
         stream = SimpleNamespace(connect=None)
         browser.site = site(
             lambda _: (b"", ""), dict, dict, None, dict, stream, home=HomePage(host), pages=pages
@@ -172,7 +180,7 @@ def test_the_figures_are_those_of_the_command(as_visitor, command, name, by):
         tables = Tables(page.body.decode()).tables
         for table in printed["tables"]:
             if table["rows"]:
-                shown = [[text for text, _ in row] for row in tables[table["name"]] if row]
+                shown = [[text for text, *_ in row] for row in tables[table["name"]] if row]
                 texts = [[" ".join(text.split()) for text in row] for row in expected(table, wording)]
                 assert shown == texts, (table["name"], language)
 
@@ -338,6 +346,39 @@ def test_the_heat_map_has_each_hour_of_the_week(as_visitor):
             hours = {row["hour"]: row["offered"]["value"] for row in hours["tables"][0]["rows"]}
             sums = [sum(int(row[hour][0] or 0) for row in rows) for hour in range(24)]
             assert sums == [hours[hour] for hour in range(24)]
+
+
+@pytest.mark.parametrize("name", ["service", "voice", "lost", "journey", "agents"])
+def test_each_number_of_calls_opens_a_list_of_that_many(as_visitor, name):
+    browser = as_visitor()
+    tables = Tables(browser.ask(f"/reports/{name}?{SPAN}&heat=offered").body.decode()).tables
+    counts = [
+        (int(text.replace(",", "")), href)
+        for table, rows in tables.items()
+        for row in (rows[::3] if table == "heat" else rows)
+        for text, details, href in row
+        if href and not details and text.replace(",", "").isdecimal()
+    ]
+    assert len(counts) > 10
+    for number, href in counts[::9]:
+        rows = list(csv.reader(StringIO(browser.ask(f"{href}&format=csv").body.decode())))
+        assert len(rows) - 1 == number, href
+
+
+def test_only_visitors_who_may_see_the_calls_get_links(as_visitor):
+    def links(visitor, path):
+        tables = Tables(as_visitor(visitor).ask(f"/reports/{path}").body.decode()).tables
+        return {href for rows in tables.values() for row in rows for *_, href in row if href}
+
+    assert links(ADMIN, f"service?{SPAN}")
+    assert not links(VIEWER, f"service?{SPAN}")
+    of_sara = links(SARA, f"service?{SPAN}")
+    assert of_sara
+    assert all("row=queue%3Asales" in href for href in of_sara)
+    browser = as_visitor(SARA)
+    of_agents, by_hour = links(SARA, f"agents?{SPAN}"), links(SARA, f"lost?{SPAN}&by=hour&queue=sales")
+    for hrefs in (of_sara, of_agents, by_hour):
+        assert [browser.ask(href).code for href in sorted(hrefs)[:5]] == [200] * 5
 
 
 def test_many_visitors_wait_for_their_turn(as_visitor, engine):

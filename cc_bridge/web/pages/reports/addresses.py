@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, quote, urlencode
 
+from cc_bridge.reports.drill_down import calls_behind
 from cc_bridge.reports.figures import Column, Report, ReportRow, ReportTable
 from cc_bridge.reports.query import Dimension
 from cc_bridge.web.access.visitor import Visitor
@@ -54,6 +55,7 @@ def may_list(visitor: Visitor, queues: Iterable[str], table: ReportTable, row: R
     return bool(limited) and not visitor.foreign(limited)
 
 
-def calls_address(report: Report, table: ReportTable, row: ReportRow, column: Column) -> str:  # noqa: ARG001
+def calls_address(report: Report, table: ReportTable, row: ReportRow, column: Column) -> str:
     """Return the address of the list of calls behind a figure; empty if there is no such list."""
-    return ""
+    behind = calls_behind(report, table, row, column)
+    return f"/calls?{behind.to_query()}" if behind else ""
