@@ -25,8 +25,8 @@ CHART_STYLE = Path(__file__).with_name("chart.css")
 
 _MOST_LINES = 48  # rows; a longer chart is less readable than its table
 _LYING, _STANDING = 540, 1080  # widths: the page shows two horizontal charts side by side
-_LINE, _LABEL, _VALUE, _AXIS = 24, 150, 62, 22
-_HEIGHT, _LEFT, _TOP = 170, 48, 8
+_LINE, _LABEL, _VALUE, _AXIS = 24, 150, 112, 22
+_HEIGHT, _LEFT, _TOP = 170, 64, 8
 _MOST_LABELS = 16
 _IN_TIME = {Dimension.DAY, Dimension.WEEKDAY, *INTERVALS}
 
