@@ -125,7 +125,10 @@ class ListedRows(VisitQueries, SurveyQueries):
         if row.by == Dimension.STAGE:
             return self._queue.in_(self._queues_of_stage(str(row.key)))
         key = self._key_of(row.by)
-        same: Expression = key == row.key
+        keys = [row.key]
+        if row.by == Dimension.QUEUE:  # the report adds up the spellings of a queue
+            keys += [name for name, shown in self._spellings.items() if shown == row.key]
+        same: Expression = key.in_(keys)
         return ~same if row.others else same
 
     def _key_of(self, by: str) -> Expression:
