@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from cc_bridge.config.fields import OptionalPath, Section, only_one, url_safe_secret
+from cc_bridge.config.short_texts import ShortTexts
 from cc_bridge.surveys.text_patterns import text_like
 
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ class HttpConfig(Section):
         str, text_like(r"([A-Za-z][A-Za-z0-9-]{0,63})?", "the name of a header, or empty")
     ] = ""
     user_header_role: Literal["", "viewer", "lead", "admin"] = ""
+    grafana_url: Annotated[
+        str,
+        text_like(
+            r"""(https?://[^\s"'<>]{1,500})?""", "an address such as https://grafana.example.com, or empty"
+        ),
+    ] = ""
+    notice: ShortTexts = {}
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -1,16 +1,14 @@
 """Sections [queue_defaults] and [queues.NAME]: service level, opening hours and survey of a queue."""
 
-from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
 from cc_bridge.config.agi import AgiConfig
 from cc_bridge.config.fields import OWNER, OWNER_IN_WORDS, Section, before_midnight, readable
+from cc_bridge.config.short_texts import ShortTexts, text_in
 from cc_bridge.config.surveys import SurveyConfig
-from cc_bridge.reports.render.localization import LANGUAGES, Language
-from cc_bridge.safe_text.printable import printable
 from cc_bridge.surveys.business_hours import BusinessHours, minute_of, weekdays_of
 from cc_bridge.surveys.eligibility import EligibilityRules
 from cc_bridge.surveys.text_patterns import text_like
@@ -18,36 +16,13 @@ from cc_bridge.surveys.text_patterns import text_like
 __all__ = ["QueueConfig"]
 
 
-_MAX_TITLE = 64  # characters
 _MAX_PREFIX = 64  # characters
-
-
-def _by_language(title: object) -> object:
-    """Return a title as a table with the title in each language; an empty title as an empty table."""
-    if isinstance(title, str):
-        return dict.fromkeys(LANGUAGES, title) if title else {}
-    if not isinstance(title, Mapping):
-        raise ValueError('must be a text, or a table such as { en = "Sales", fa = "..." }')  # noqa: TRY004
-    return title
-
-
-def _one_line(titles: Mapping[Language, str]) -> Mapping[Language, str]:
-    """Raise ValueError unless each title is one line of text without surrounding spaces."""
-    for title in titles.values():
-        if not 0 < len(title) <= _MAX_TITLE or title != title.strip() or title != printable(title):
-            raise ValueError(f"must be one line of 1 to {_MAX_TITLE} characters, without spaces at its ends")
-    return titles
 
 
 class QueueConfig(Section):
     """Settings of one queue: title, prefix of caller names, service level, owner, opening hours, surveys."""
 
-    title: Annotated[
-        dict[Language, str],
-        BeforeValidator(_by_language),
-        AfterValidator(_one_line),
-        WithJsonSchema({"type": "string", "maxLength": _MAX_TITLE}),
-    ] = {}
+    title: ShortTexts = {}
     caller_name_prefix: Annotated[
         str,
         text_like(
@@ -96,8 +71,7 @@ class QueueConfig(Section):
 
     def title_in(self, language: str) -> str:
         """Return the title in this language, otherwise in the first language that has one, otherwise ""."""
-        titles = {str(key): title for key, title in self.title.items()}
-        return titles.get(language) or next(iter(titles.values()), "")
+        return text_in(self.title, language)
 
     def rules(self, survey: SurveyConfig, agi: AgiConfig, zone: tzinfo | None) -> EligibilityRules:
         """Return the rules that decide which callers of the queue are invited to a survey.

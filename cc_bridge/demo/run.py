@@ -30,7 +30,7 @@ from cc_bridge.demo.history.database import store_history
 from cc_bridge.demo.pbx import RecordedPbx
 from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.screen import Screen
-from cc_bridge.demo.settings import HOST, TOKEN, demo_config
+from cc_bridge.demo.settings import HOST, PASSWORD, TOKEN, demo_config
 from cc_bridge.demo.stop_signals import STOP_SIGNALS
 from cc_bridge.demo.survey_callers import SurveyCallers
 from cc_bridge.demo.table import QueueRow, table
@@ -57,14 +57,16 @@ _AGENTS = ("Agent 304", "Agent 311")  # whose links are printed
 
 _BANNER = """\
 A recorded contact centre and the daemon that observes it. All calls are made up.
-  pages      http://{http}/?token={token}
+  pages      http://{http}/
+  users      admin; sara and reza, who own the queues; viewer (figures without persons)
+  password   {password}, the same for all users
   wallboard  http://{http}/wallboard?token={token}
-  token      {token}
+  token      {token}, for programs
   metrics    http://{http}/metrics
   readiness  http://{http}/readyz
   database   {database}
 {links}
-Follow-ups ask for the token; "sara" and "reza" own the queues. In another terminal:
+In another terminal:
   {program} report service -c {config}
 The demo uses only this machine{deletes}. Ctrl-C ends it.
 """
@@ -204,6 +206,7 @@ def _banner(http: str, config_file: Path, config: Config, keep: Path | None) -> 
     return _BANNER.format(
         http=http,
         token=TOKEN,
+        password=PASSWORD,
         database=config_file.with_name("cc-bridge.sqlite"),
         links="\n".join(agents),
         program=_program(),

@@ -11,12 +11,18 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from cc_bridge.config import Config, HttpConfig
 from cc_bridge.demo.history.centre import OWNERS, QUEUES
 from cc_bridge.errors import ConfigError
+from cc_bridge.web.access.passwords import hash_password
 
-__all__ = ["HOST", "TOKEN", "demo_config"]
+__all__ = ["HOST", "PASSWORD", "TOKEN", "demo_config"]
 
 HOST = "127.0.0.1"
 TOKEN = "demo-access-token"  # noqa: S105  # printed, and only this machine reaches the demo
+PASSWORD = "demo-password"  # noqa: S105  # of all users, printed too
 
+_NOTICE = (
+    "Demo: all calls and persons are made up",
+    "نسخهٔ نمایشی: همهٔ تماس‌ها و افراد ساختگی‌اند",  # noqa: RUF001
+)
 _FIRST_LINE = "# Configuration of `cc-bridge demo`. The next demo in this directory overwrites it."
 _TEXT = """\
 {first_line}
@@ -37,6 +43,23 @@ port = 0
 host = "{host}"
 port = {http_port}
 token = "{token}"
+notice = {{ en = {notice_en}, fa = {notice_fa} }}
+
+[users.admin]
+role = "admin"
+password_hash = "{password_hash}"
+
+[users.sara]
+role = "lead"
+password_hash = "{password_hash}"
+
+[users.reza]
+role = "lead"
+password_hash = "{password_hash}"
+
+[users.viewer]
+role = "viewer"
+password_hash = "{password_hash}"
 
 [storage]
 url = {url}
@@ -110,6 +133,9 @@ def demo_config(folder: Path, ami_port: int, credentials: tuple[str, str]) -> tu
         secret=secret,
         http_port=_http_port(),
         token=TOKEN,
+        notice_en=json.dumps(_NOTICE[0]),
+        notice_fa=json.dumps(_NOTICE[1], ensure_ascii=False),
+        password_hash=hash_password(PASSWORD),
         url=json.dumps(f"sqlite:///{folder / 'cc-bridge.sqlite'}"),
         comments=json.dumps(str(folder / "comments")),
         addresses=", ".join(f'{owner} = "{owner}@example.com"' for owner in OWNERS),

@@ -4,8 +4,8 @@ An agent is present unless logged out or unreachable. One agent serves several q
 present is always the number in the whole contact centre, even if the report covers only some queues.
 
 Only time counts in which the PBX was observed: neither the future, nor the time before the first record, nor
-gaps. A queue without configured hours is left out of the figures about opening hours. If no queue has
-configured hours, or in the row of such a queue, the queue counts as always open.
+gaps. The contact centre is open while a queue with configured hours is. A queue without configured hours is
+always open, but does not make the whole contact centre always open, unless no queue has configured hours.
 """
 
 import math
@@ -48,12 +48,7 @@ _COLUMNS = (
         has_n=True,
         has_interval=True,
     ),
-    Column(
-        "visits_closed_share",
-        Unit.PERCENT,
-        formula="(visits of queues with hours - visits_open) / visits of queues with hours",
-        has_n=True,
-    ),
+    Column("visits_closed_share", Unit.PERCENT, formula="(visits - visits_open) / visits", has_n=True),
 )
 _HOUR = 3600.0
 _DECIMALS = 2
@@ -72,24 +67,19 @@ class _Row:
     def __init__(self) -> None:
         self.observed, self.open, self.there = 0.0, 0.0, 0.0
         self.visits: Counter[str] = Counter()
-        self.visits_scheduled = 0  # of queues with configured hours
-        self.visits_open: Counter[str] = Counter()  # a part of visits_scheduled
+        self.visits_open: Counter[str] = Counter()
 
     def add_time(self, observed: float, open_seconds: float, there: float) -> None:
         self.observed += observed
         self.open += open_seconds
         self.there += there
 
-    def add_visits(self, outcome: str, n: int, *, is_open: bool, has_hours: bool) -> None:
-        """Add visits; `has_hours` says whether the opening hours of their queue count."""
+    def add_visits(self, outcome: str, n: int, *, is_open: bool) -> None:
         self.visits[outcome] += n
-        if has_hours:
-            self.visits_scheduled += n
-            self.visits_open[outcome] += n if is_open else 0
+        self.visits_open[outcome] += n if is_open else 0
 
     def cells(self, minimum: int) -> tuple[Cell, ...]:
         visits, inside = self.visits.total(), self.visits_open.total()
-        scheduled = self.visits_scheduled
         return (
             count(round(self.open / _HOUR, _DECIMALS)),
             Figure(self.there / self.observed) if self.observed else None,
@@ -98,7 +88,7 @@ class _Row:
             share(self.visits[Outcome.ANSWERED], visits, minimum),
             count(inside),
             share(self.visits_open[Outcome.ANSWERED], inside, minimum),
-            ratio(scheduled - inside, scheduled, scheduled),
+            ratio(visits - inside, visits, visits),
         )
 
 
@@ -154,10 +144,8 @@ class _Rows:
 
     def add_visits(self, queue: str, slot: _Slot, outcome: str, n: int) -> None:
         """Add the visits of a queue with one outcome that started in a local hour."""
-        is_open, counts = self._schedule.is_open(queue, slot), queue in self._schedule.timetable
-        self.everyone.add_visits(outcome, n, is_open=is_open, has_hours=counts)
-        has_hours = counts or self._by is Dimension.QUEUE
-        self._row(queue, slot).add_visits(outcome, n, is_open=is_open, has_hours=has_hours)
+        for row in (self._row(queue, slot), self.everyone):
+            row.add_visits(outcome, n, is_open=self._schedule.is_open(queue, slot))
 
     def _row(self, queue: str, slot: _Slot) -> _Row:
         weekday, hour = slot

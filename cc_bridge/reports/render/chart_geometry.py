@@ -25,8 +25,9 @@ CHART_STYLE = Path(__file__).with_name("chart.css")
 
 _MOST_LINES = 48  # rows; a longer chart is less readable than its table
 _LYING, _STANDING = 540, 1080  # widths: the page shows two horizontal charts side by side
-_LINE, _LABEL, _VALUE, _AXIS = 24, 150, 62, 22
-_HEIGHT, _LEFT, _TOP = 170, 48, 8
+_LINE, _LABEL, _VALUE, _AXIS = 24, 150, 112, 22
+_HEIGHT, _LEFT, _TOP = 170, 64, 8
+_EMPTY = 48  # height of a chart without bars
 _MOST_LABELS = 16
 _IN_TIME = {Dimension.DAY, Dimension.WEEKDAY, *INTERVALS}
 
@@ -74,6 +75,7 @@ class Chart:
     end: str  # the text-anchor of texts that end at their position
     bars: tuple[ChartBar, ...]
     ticks: tuple[Tick, ...]
+    message: str = ""  # shown in place of bars and axis if no figure can be drawn
 
 
 def charts(table: ReportTable, wording: Localization) -> list[Chart]:
@@ -86,7 +88,20 @@ def charts(table: ReportTable, wording: Localization) -> list[Chart]:
     if len(table.rows) < 2 or (len(table.rows) > _MOST_LINES and not in_time):  # noqa: PLR2004 - one bar compares nothing
         return []
     columns = {column.name: column for column in table.columns}
-    return [(_standing if in_time else _lying)(table, columns[name], wording) for name in table.charts]
+    draw = _standing if in_time else _lying
+    return [
+        draw(table, columns[name], wording)
+        if list(_highest(table, columns[name]))
+        else _empty(columns[name], wording, in_time)
+        for name in table.charts
+    ]
+
+
+def _empty(column: Column, wording: Localization, standing: bool) -> Chart:
+    """Return a chart of a column in which no row has a figure to draw; it has a message only."""
+    width = _STANDING if standing else _LYING
+    message = wording.text("page", "no_chart")
+    return Chart(wording.label(column), standing, width, _EMPTY, width / 2, "start", "end", (), (), message)
 
 
 def _lying(table: ReportTable, column: Column, wording: Localization) -> Chart:

@@ -6,9 +6,10 @@ units. The digits are 0 to 9; `Localization.figures_of` replaces them.
 
 from typing import Literal, NamedTuple
 
-__all__ = ["duration"]
+__all__ = ["duration", "short_duration"]
 
 _MINUTE, _HOUR = 60, 3600
+_SHORT_MINUTES_FROM, _SHORT_HOURS_FROM = 2 * _MINUTE, 2 * _HOUR
 _MINUS = "−"  # noqa: RUF001 - typography for readers
 _TENTHS_BELOW = 10  # seconds
 
@@ -57,3 +58,14 @@ def duration(seconds: float, language: Literal["en", "fa"], *, whole_minutes: bo
     if not hours:
         return sign + words.minutes.format(large=minutes)
     return sign + (words.hours_minutes if minutes else words.hours).format(large=hours, small=minutes)
+
+
+def short_duration(seconds: float, language: Literal["en", "fa"]) -> str:
+    """Return a duration with one unit, such as `75 s` or `2.5 min`, for the axis of a chart."""
+    words = _WORDS[language]
+    if seconds < _SHORT_MINUTES_FROM:
+        return words.seconds.format(large=f"{seconds:.4g}")
+    if seconds < _SHORT_HOURS_FROM:
+        return words.minutes.format(large=f"{seconds / _MINUTE:.3g}")
+    hours = seconds / _HOUR
+    return words.hours.format(large=round(hours, 1) if hours % 1 else round(hours))

@@ -20,7 +20,7 @@ from cc_bridge.reports.calendar import Days, day_of, persian
 from cc_bridge.reports.figures import Cell, Column, Highlight, KeyKind, ReportRow
 from cc_bridge.reports.query import INTERVALS, Dimension, Group
 from cc_bridge.reports.render.bidi import END, ISOLATE, isolated_numbers
-from cc_bridge.reports.render.durations import duration
+from cc_bridge.reports.render.durations import duration, short_duration
 from cc_bridge.safe_text.printable import printable
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
@@ -160,7 +160,7 @@ class Localization:
     def tick(self, unit: Unit, value: float) -> str:
         """Return the text of a number at the axis of a chart, with no more decimals than necessary."""
         if unit in {Unit.SECONDS, Unit.TIME}:
-            return self.value(unit, value)
+            return self.figures_of(short_duration(value, self.language))
         percent = "" if unit is not Unit.PERCENT else "%" if self.digits == "persian" else " %"
         return self.figures_of(f"{value:g}".replace("-", "−") + percent)  # noqa: RUF001 - typography for readers
 

@@ -88,6 +88,10 @@ class SqlSource(VisitQueries, TalkQueries, AgentQueries, SurveyQueries):
     def attempts(self, by: Dimension) -> Iterator[source.AttemptCount]:
         return respelled_keys(self._spellings, by, super().attempts(by))
 
+    def visited_hours(self) -> Iterator[tuple[str, int, int, str, int]]:
+        for queue, weekday, hour, outcome, n in super().visited_hours():
+            yield self._spellings.get(queue, queue), weekday, hour, outcome, n
+
     def rated(self) -> Iterator[source.RatedBy]:
         for row in super().rated():
             of_queue = row.factor is Dimension.QUEUE

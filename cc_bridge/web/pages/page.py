@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 
+from cc_bridge.reports.render.localization import Language
 from cc_bridge.web.access.form_keys import form_key, is_form_key
 from cc_bridge.web.access.visitor import Role, Visitor
 from cc_bridge.web.compression import accepts_gzip, compressed
@@ -71,6 +72,7 @@ class PageHost:
     now: the PBX's clock in UTC seconds since the epoch
     in_thread: calls a function in a thread; the Deferred fires in the reactor
     links: the addresses of other sites by name, such as `grafana`, for the navigation
+    notice: the text at the top of each page in a language, such as that this is a test; empty: none
     """
 
     access: PageAccess
@@ -78,6 +80,7 @@ class PageHost:
     in_thread: Callable[..., Deferred[Any]]
     clock: IReactorTime
     links: Callable[[], Mapping[str, str]] = dict
+    notice: Callable[[Language], str] = lambda _language: ""
 
 
 class PageResource(LeafResource):
@@ -220,9 +223,9 @@ class PageResource(LeafResource):
             site.refused["rate_limit"] += 1
             request.setHeader("retry-after", str(answer.retry_after))
         request.setHeader("content-language", visit.language)
-        links = self.host.links()
+        around = self.host.links(), self.host.notice(visit.language)
         return self._packed(
-            request, lambda: rendered(answer.template, self.name, visit, answer.values, links)
+            request, lambda: rendered(answer.template, self.name, visit, answer.values, *around)
         )
 
     def _packed(self, request: Request, make: Callable[[], bytes]) -> Deferred[bytes]:

@@ -58,13 +58,19 @@ def _environment(language: Language) -> "Environment":
 
 
 def rendered(
-    template: str, page: str, visit: Visit, values: Mapping[str, object], links: Mapping[str, str]
+    template: str,
+    page: str,
+    visit: Visit,
+    values: Mapping[str, object],
+    links: Mapping[str, str],
+    notice: str,
 ) -> bytes:
     """Return a page as HTML.
 
     `page` is the name of the page, which texts.toml also has. The template's variables are `values`, and for
     each page: `words` (texts of this page), `common` (texts of all pages), `visit`, `items` (navigation),
-    `links` (addresses of other sites) and `same_page` (the address of this page with another argument).
+    `links` (addresses of other sites), `notice` (a text at the top of all pages) and `same_page` (the address
+    of this page with another argument).
     """
     words = texts()[visit.language]
     html = (
@@ -80,6 +86,7 @@ def rendered(
                 "visit": visit,
                 "items": visible(visit.visitor),
                 "links": links,
+                "notice": notice,
                 "same_page": lambda **changed: same_page(visit.address, **changed),
                 **values,
             }

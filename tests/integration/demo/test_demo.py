@@ -513,7 +513,7 @@ class Demo:
         """Return the addresses and other values that the demo prints at its start, by their names."""
         lines = iter(self.process.stdout.readline, b"")
         shown = takewhile(lambda line: not line.startswith(b"The demo uses only"), lines)
-        named = (re.fullmatch(r"  (\w+(?: \d+)?) +(\S+)\n", line.decode()) for line in shown)
+        named = (re.fullmatch(r"  (\w+(?: \d+)?) +([^ ,;\n]+).*\n", line.decode()) for line in shown)
         return {found[1]: found[2] for found in named if found}
 
     def end(self, *signals):
@@ -601,7 +601,7 @@ def test_it_says_at_once_that_it_starts(demo):
 def test_the_pages_of_persons_have_data_at_once(demo):
     running = demo()
     shown = running.greeting()
-    home, token = shown["pages"].partition("/?")[0], shown["token"]
+    home, token = shown["pages"].removesuffix("/"), shown["token"]
 
     def answer(path, key=token):
         asked = urllib.request.Request(f"{home}{path}", headers={"Authorization": f"Bearer {key}"})

@@ -442,13 +442,8 @@ def test_hours_of_each_queue_and_of_the_whole(engine, inside):
     assert table.cell(support, "visits_closed_share").value == 0
     total = table.total
     assert table.cell(total, "open_hours") == table.cell(sales, "open_hours")  # the only one with hours
-    assert table.cell(total, "visits_open").value == len(within)
-    assert table.cell(total, "visits").value == len(inside[QueueVisit])
-    closed = table.cell(total, "visits_closed_share")
-    assert (closed.n, closed.value) == (
-        len(of_sales),
-        pytest.approx(100 * (1 - len(within) / len(of_sales))),
-    )
+    closed = len(of_sales) - len(within)
+    assert table.cell(total, "visits_open").value == len(inside[QueueVisit]) - closed
 
 
 def test_hours_count_no_time_without_observation(tmp_path):

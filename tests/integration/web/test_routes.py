@@ -93,11 +93,6 @@ ROUTES = {
     ),
     "/reports": Route("viewer", foreign=("/reports",)),
     "/reports/*": Route("viewer", foreign=REPORT_PAGES),
-    "/calls": Route(
-        "lead",
-        foreign=(f"/calls?{DAYS}", f"/calls?queue=tech&{DAYS}", f"/calls?queue=TECH&format=csv&{DAYS}"),
-        own=(f"/calls?queue=sales&{DAYS}", f"/calls?queue=Sales&format=csv&{DAYS}", f"/calls?{DAYS}"),
-    ),
     "/calls/*": Route(
         "lead",
         foreign=("/calls/main/c-tech", "/calls/main/c-tech-lost"),

@@ -6,7 +6,7 @@ import pytest
 
 from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import Figure
-from cc_bridge.reports.render.durations import duration
+from cc_bridge.reports.render.durations import duration, short_duration
 from cc_bridge.reports.render.localization import Localization
 
 
@@ -60,3 +60,20 @@ def test_a_time_without_observation_is_told_from_a_second_on():
     assert Localization().unobserved(0.0) == Localization().unobserved(0.4) == ""
     assert "not observed for 1 s of" in Localization().unobserved(1)
     assert "not observed for 12 min of" in Localization().unobserved(720)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (2.5, "2.5 s"),
+        (75, "75 s"),
+        (120, "2 min"),
+        (225, "3.75 min"),
+        (7200, "2 h"),
+        (9000, "2.5 h"),
+    ],
+)
+def test_at_an_axis_a_duration_has_one_unit(seconds, text):
+    assert Localization().tick(Unit.SECONDS, seconds) == text
+    assert short_duration(225, "fa") == "3.75 دقیقه"

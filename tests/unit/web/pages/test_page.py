@@ -58,9 +58,10 @@ class CallsPage(PageResource):
 
 
 class Browser(Browsing):
-    def __init__(self, answer=lambda _visit: HtmlAnswer("home.html.j2"), visitor=ADMIN):
+    def __init__(self, answer=lambda _visit: HtmlAnswer("home.html.j2"), visitor=ADMIN, **around):
         self.clock = Clock()
-        host = PageHost(Access(visitor), lambda: 1e9, lambda work, *given: succeed(work(*given)), self.clock)
+        now, in_thread = lambda: 1e9, lambda work, *given: succeed(work(*given))
+        host = PageHost(Access(visitor), now, in_thread, self.clock, **around)
         self.calls = CallsPage(host, answer)
         self.site = site(
             lambda _accept: (b"", ""),
@@ -90,6 +91,20 @@ def test_the_home_page_links_to_the_pages_of_the_visitor():
     page = Browser(visitor=Visitor("sara", Role.VIEWER, ())).ask("/").body.decode()
     assert 'href="/reports"' in page
     assert 'href="/calls"' not in page
+
+
+def test_the_pages_link_to_the_dashboards_if_their_address_is_configured():
+    page = Browser(links=lambda: {"grafana": "https://grafana.example.com/?a=1&b=2"}).ask("/").body.decode()
+    assert 'href="https://grafana.example.com/?a=1&amp;b=2" rel="noreferrer">Dashboards</a>' in page
+    assert "Dashboards" not in Browser().ask("/").body.decode()
+
+
+def test_a_configured_notice_is_on_every_page_in_its_language():
+    browser = Browser(notice={"en": "Made <up>", "fa": "ساختگی"}.get)
+    for path in ("/", "/calls"):
+        assert '<p class="banner" role="note">Made &lt;up&gt;</p>' in browser.ask(path).body.decode()
+    assert "ساختگی" in browser.ask("/?lang=fa").body.decode()
+    assert "banner" not in Browser().ask("/").body.decode()
 
 
 def test_the_language_of_the_url_is_kept():
