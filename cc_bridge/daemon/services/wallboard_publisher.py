@@ -8,6 +8,7 @@ second). A visit or answer that arrives after midnight but before this tick also
 """
 
 from collections.abc import Mapping
+from math import inf
 
 from cc_bridge.ami.service import AmiService
 from cc_bridge.calls.tracker import Tracker
@@ -57,7 +58,7 @@ class WallboardPublisher(DaemonService):
         # higher ids after a restart.
         self.stream = EventStream(
             lambda: self.config.wallboard.max_listeners,
-            lambda: self._publish(self._made_at + 1 <= clock.seconds()),
+            self._renew,
             clock,
             first_id=round(context.now() * 1000),
         )
@@ -65,6 +66,7 @@ class WallboardPublisher(DaemonService):
         self._board: Board | None = None  # the last published board
         self._made: dict[str, object] = {}  # the last rendered board as JSON
         self._made_at = 0.0
+        self._published_at = -inf
 
     def start(self) -> None:
         self.tick()
@@ -77,7 +79,7 @@ class WallboardPublisher(DaemonService):
         self._begin_day()
         self._note_link()
         if self.stream.listening:
-            self._publish(False)
+            self._publish(self._current_board())
         self.stream.tick(self._link.pbx_now())
 
     def current(self) -> Mapping[str, object]:
@@ -103,12 +105,18 @@ class WallboardPublisher(DaemonService):
     def _begin_day(self) -> None:
         self.today.start_day(self._link.pbx_now(), self.config.general.zone)
 
-    def _publish(self, anyway: bool) -> None:
-        """Publish the board to the connected browsers if it has changed. With `anyway`, always publish it."""
-        seen = self._current_board()
-        if anyway or seen != self._board:
+    def _renew(self) -> None:
+        """Publish the current board for a new listener, unless the last published one is under 1 s old."""
+        if self._clock.seconds() - self._published_at >= 1:
+            self._board = None
+            self._publish(self._current_board())
+
+    def _publish(self, seen: Board) -> None:
+        """Publish the board `seen` to the connected browsers if it is not the last published one."""
+        if seen != self._board:
             self._board = seen
             self._render(seen)
+            self._published_at = self._made_at
             self.stream.publish(self._made)
 
     def _render(self, seen: Board) -> None:
