@@ -1,8 +1,8 @@
 """The change from one wallboard to the next, as a JSON merge patch. Pure.
 
 A merge patch cannot change one item of a list. So the patch is of the wallboard with `queues` and `agents` as
-objects by name instead of lists. The lengths of waits and states grow by themselves, and a reader computes
-them from their starts. So they are in no patch.
+objects by name instead of lists. The lengths of waits and states grow with time, and a reader computes them
+from their starts. So they are in no patch.
 """
 
 from collections.abc import Iterable, Mapping

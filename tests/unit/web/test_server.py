@@ -246,7 +246,7 @@ def test_the_page_holds_nothing_inline_and_nothing_from_elsewhere(daemon_site):
     here = daemon_site()
     page = here.get("/wallboard").body.decode()
     files = re.findall(r'(?:src|href)="([^"]*)"', page)
-    assert len(files) == 4
+    assert len(files) == 8
     for file in files:
         assert here.get(f"/{file}").code == 200
     assert not re.search(r"<style|style=|<script>| on\w+=|https?:", page)
