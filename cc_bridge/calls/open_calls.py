@@ -32,6 +32,7 @@ class OpenCall:
     queue: the first queue; empty if there was none
     queues, talks: number of closed visits and talks
     wait_seconds: wait time in queues before the first answer
+    unanswered_wait_seconds: wait time in the closed visits since the last answer or talk
     """
 
     call_id: str
@@ -48,6 +49,7 @@ class OpenCall:
     talks: int = 0
     answered: bool = False
     wait_seconds: float = 0.0
+    unanswered_wait_seconds: float = 0.0
     talk_seconds: float = 0.0
     merged: bool = False  # it met another call
     consultation: bool = False  # an agent made it in a talk, to ask a colleague
@@ -81,13 +83,16 @@ class OpenCall:
         self.direction = self.direction or Direction.IN
         if not self.answered:
             self.wait_seconds += visit.wait_seconds
-        self.answered |= visit.outcome is Outcome.ANSWERED
+        answered = visit.outcome is Outcome.ANSWERED
+        self.unanswered_wait_seconds = 0.0 if answered else self.unanswered_wait_seconds + visit.wait_seconds
+        self.answered |= answered
         self.partial |= visit.outcome is Outcome.UNOBSERVED  # an agent may have answered
 
     def add_talk(self, talk: Talk) -> None:
         """Add a closed talk to the call. The length of a partial talk is not counted."""
         self.talks += 1
         self.answered = True
+        self.unanswered_wait_seconds = 0.0
         self.partial |= talk.partial
         if not talk.partial:
             self.talk_seconds += talk.talk_seconds

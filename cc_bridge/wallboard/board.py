@@ -28,6 +28,7 @@ __all__ = [
     "LiveFigures",
     "QueueFigures",
     "RatedQuestion",
+    "WaitingCaller",
     "build_board",
     "rated_question",
 ]
@@ -50,11 +51,24 @@ class BoardAgent(NamedTuple):
     since: float  # UTC seconds since the epoch
 
 
+class WaitingCaller(NamedTuple):
+    """A caller who is waiting in a queue. Instants are UTC seconds since the epoch.
+
+    entered_at: time of entry into this queue
+    waiting_since: `entered_at`, less the time that the caller waited in earlier queues of the same call; no
+        wait before the last talk counts
+    """
+
+    queue: str
+    entered_at: float
+    waiting_since: float
+
+
 @dataclass(frozen=True, slots=True)
 class LiveFigures:
     """The current state of an observed PBX: waiting callers, talks and agents."""
 
-    waiting: Sequence[tuple[str, float]] = ()  # for each waiting caller, the queue and the time of entry
+    waiting: Sequence[WaitingCaller] = ()
     talking: Mapping[str, int] = field(default_factory=dict)  # number of talks by queue
     members: Mapping[tuple[str, AgentState], int] = field(default_factory=dict)  # number by queue and state
     agents: Sequence[BoardAgent] = ()
@@ -70,6 +84,8 @@ class QueueFigures:
     queue: str  # empty: all queues together
     waiting: int | None  # number of callers
     oldest_at: float | None  # time of entry of the caller who waits longest; None also if no caller waits
+    # Start of the longest wait over several queues; None also if no caller waits. See WaitingCaller.
+    waiting_since: float | None
     talking: int | None  # number of talks
     agents: Mapping[AgentState, int] | None  # number by state
     counts: VisitCounts  # visits of today
@@ -129,21 +145,22 @@ def build_board(
     survey question for a queue's rating, or None. Only with `names` does the board list the agents, each with
     their name.
     """
-    waiting: dict[str, list[float]] = {}
-    for queue, entered_at in now.waiting if now else ():
-        waiting.setdefault(queue, []).append(entered_at)
+    waiting: dict[str, list[WaitingCaller]] = {}
+    for caller in now.waiting if now else ():
+        waiting.setdefault(caller.queue, []).append(caller)
 
     def of(
         name: str, shown: Sequence[str], agents: Mapping[AgentState, int], asked: set[RatedQuestion | None]
     ) -> QueueFigures:
         counts = reduce(add, (today.visits(queue) for queue in shown), VisitCounts())
-        entered = [at for queue in shown for at in waiting.get(queue, ())]
+        callers = [caller for queue in shown for caller in waiting.get(queue, ())]
         thresholds = {seconds(queue) for queue in shown}
         one = asked.pop() if len(asked) == 1 else None
         return QueueFigures(
             queue=name,
-            waiting=len(entered) if now else None,
-            oldest_at=min(entered, default=None),
+            waiting=len(callers) if now else None,
+            oldest_at=min((caller.entered_at for caller in callers), default=None),
+            waiting_since=min((caller.waiting_since for caller in callers), default=None),
             talking=sum(now.talking.get(queue, 0) for queue in shown) if now else None,
             agents={state: agents.get(state, 0) for state in _SHOWN_STATES} if now else None,
             counts=counts,

@@ -68,6 +68,12 @@ class Today:
         self._uncounted: dict[str, list[VisitToday]] = {}  # by queue
         self._answers: dict[tuple[str, str, str], Counter[int]] = {}  # by queue, question and kind
         self._known: set[tuple[str | float, ...]] = set()
+        self._names: dict[str, str] = {}  # by queue: its name as first written today
+
+    @property
+    def queues(self) -> list[str]:
+        """The names of the queues with a visit or an answer today."""
+        return list(self._names.values())
 
     def start_day(self, now: float, zone: tzinfo | None) -> bool:
         """Set the current day. If it is a new day, reset all counts and return True; otherwise return False.
@@ -87,6 +93,7 @@ class Today:
         self._uncounted.clear()
         self._answers.clear()
         self._known.clear()
+        self._names.clear()
         return True
 
     def add_visits(self, visits: Iterable[VisitToday]) -> None:
@@ -94,6 +101,7 @@ class Today:
         for visit in visits:
             if visit.entered_at >= self.began_at and self._new(visit.uniqueid, visit.queue, visit.entered_at):
                 queue = queue_key(visit.queue)
+                self._names.setdefault(queue, visit.queue)
                 uncounted = self._uncounted.setdefault(queue, [])
                 uncounted.append(visit)
                 if len(uncounted) >= _TOGETHER:
@@ -109,6 +117,8 @@ class Today:
             counts = answer.answered_at >= self.began_at and kind is not None and answer.value in kind.scale
             if counts and self._new(answer.attempt_id, answer.question):
                 key = queue_key(answer.queue), answer.question, answer.kind
+                if answer.queue:  # empty: no queue sent the caller to the agent
+                    self._names.setdefault(key[0], answer.queue)
                 self._answers.setdefault(key, Counter())[answer.value] += 1
 
     def visits(self, queue: str) -> VisitCounts:

@@ -1,8 +1,8 @@
 """Compression of responses with gzip, for clients that accept it. Pure.
 
 Only rendered pages and the files of the pages are compressed. A rendered page is compressed in the thread
-that renders it, and a file at the start. Event streams, metrics and the JSON of APIs are not, because their
-compression would delay the reactor.
+that renders it, and a file at the start. Metrics and the JSON of APIs are not, because their compression
+would delay the reactor. `server_sent_event.py` compresses an event once for all receivers.
 """
 
 import gzip

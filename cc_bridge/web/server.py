@@ -20,7 +20,8 @@ from cc_bridge.web.page_site import PageSite
 from cc_bridge.web.proxies import TrustedProxies
 from cc_bridge.web.resources import AccessCheck, LeafResource, TreeResource
 from cc_bridge.web.static_pages import agent, app, follow_ups, fonts, wallboard
-from cc_bridge.web.wallboard_stream import EventStream, Json, WallboardEventsResource, WallboardResource
+from cc_bridge.web.wallboard_api import WallboardEventsResource, WallboardResource
+from cc_bridge.web.wallboard_stream import EventStream
 
 __all__ = ["Checks", "Scrape", "site"]
 
@@ -92,7 +93,7 @@ def site(
     alive: Checks,
     ready: Checks,
     access: AccessCheck,
-    board: Callable[[], Json],
+    board: Callable[[], Mapping[str, object]],
     stream: EventStream,
     reactor: IReactorTime | None = None,
     limits: HttpLimits | None = None,

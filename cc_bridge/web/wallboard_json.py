@@ -74,13 +74,15 @@ def as_json(
 
 def _figures(figures: QueueFigures, levels: Thresholds, at: float) -> dict[str, object]:
     counts, abandonment, service_level = figures.counts, figures.abandonment, figures.service_level
-    longest = _since(figures.oldest_at, at)
-    if longest is None and figures.waiting == 0:
-        longest = 0.0
+    longest, longest_whole = _since(figures.oldest_at, at), _since(figures.waiting_since, at)
+    if figures.waiting == 0:
+        longest = longest_whole = 0.0
     return {
         "waiting": figures.waiting,
         "longest_wait_seconds": longest,
         "longest_wait_since": _instant(figures.oldest_at),
+        "longest_whole_wait_seconds": longest_whole,
+        "longest_whole_wait_since": _instant(figures.waiting_since),
         "talking": figures.talking,
         "agents": figures.agents,
         "offered": figures.offered,
@@ -96,6 +98,7 @@ def _figures(figures: QueueFigures, levels: Thresholds, at: float) -> dict[str, 
         "levels": {
             "waiting": levels.waiting.level(figures.waiting),
             "longest_wait": levels.longest_wait.level(longest),
+            "longest_whole_wait": levels.longest_wait.level(longest_whole),
             "service_level": levels.service_level.level(_percent(service_level)),
             "abandoned": levels.abandoned.level(_percent(abandonment)),
             "rating": _judged(figures.rating, levels),

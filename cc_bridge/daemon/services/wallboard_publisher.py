@@ -7,8 +7,8 @@ At midnight the counts of today start again at 0. The first tick of the new day 
 second). A visit or answer that arrives after midnight but before this tick also starts the new day.
 """
 
-from collections import Counter
 from collections.abc import Mapping
+from math import inf
 
 from cc_bridge.ami.service import AmiService
 from cc_bridge.calls.tracker import Tracker
@@ -16,16 +16,10 @@ from cc_bridge.config import WallboardConfig
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
 from cc_bridge.daemon.services.queues_in_use import in_use
-from cc_bridge.records import AgentState, Answer, QueueVisit, SurveyAttempt
+from cc_bridge.records import Answer, QueueVisit, SurveyAttempt
 from cc_bridge.surveys.queue_of_attempt import QueueOfAttempt
-from cc_bridge.wallboard.board import (
-    Board,
-    BoardAgent,
-    LiveFigures,
-    RatedQuestion,
-    build_board,
-    rated_question,
-)
+from cc_bridge.wallboard.board import Board, RatedQuestion, build_board, rated_question
+from cc_bridge.wallboard.live_figures import live_figures
 from cc_bridge.wallboard.thresholds import Threshold, Thresholds
 from cc_bridge.wallboard.today import RatingToday, Today
 from cc_bridge.web.wallboard_json import as_json
@@ -64,7 +58,7 @@ class WallboardPublisher(DaemonService):
         # higher ids after a restart.
         self.stream = EventStream(
             lambda: self.config.wallboard.max_listeners,
-            lambda: self._publish(self._made_at + 1 <= clock.seconds()),
+            self._renew,
             clock,
             first_id=round(context.now() * 1000),
         )
@@ -72,6 +66,7 @@ class WallboardPublisher(DaemonService):
         self._board: Board | None = None  # the last published board
         self._made: dict[str, object] = {}  # the last rendered board as JSON
         self._made_at = 0.0
+        self._published_at = -inf
 
     def start(self) -> None:
         self.tick()
@@ -84,7 +79,7 @@ class WallboardPublisher(DaemonService):
         self._begin_day()
         self._note_link()
         if self.stream.listening:
-            self._publish(False)
+            self._publish(self._current_board())
         self.stream.tick(self._link.pbx_now())
 
     def current(self) -> Mapping[str, object]:
@@ -110,12 +105,18 @@ class WallboardPublisher(DaemonService):
     def _begin_day(self) -> None:
         self.today.start_day(self._link.pbx_now(), self.config.general.zone)
 
-    def _publish(self, anyway: bool) -> None:
-        """Publish the board to the connected browsers if it has changed. With `anyway`, always publish it."""
-        seen = self._current_board()
-        if anyway or seen != self._board:
+    def _renew(self) -> None:
+        """Publish the current board for a new listener, unless the last published one is under 1 s old."""
+        if self._clock.seconds() - self._published_at >= 1:
+            self._board = None
+            self._publish(self._current_board())
+
+    def _publish(self, seen: Board) -> None:
+        """Publish the board `seen` to the connected browsers if it is not the last published one."""
+        if seen != self._board:
             self._board = seen
             self._render(seen)
+            self._published_at = self._made_at
             self.stream.publish(self._made)
 
     def _render(self, seen: Board) -> None:
@@ -142,7 +143,7 @@ class WallboardPublisher(DaemonService):
         return build_board(
             config.pbx.name,
             self._shown_queues(),
-            self._live_figures() if self._link.up else None,
+            live_figures(self._tracker) if self._link.up else None,
             self.today,
             seconds=lambda queue: config.queue(queue).service_level_seconds,
             question=self._question,
@@ -154,25 +155,13 @@ class WallboardPublisher(DaemonService):
     def _shown_queues(self) -> list[str]:
         """Return the names of the queues on the board, in the spelling of the PBX's configuration.
 
-        If wallboard.queues is empty, the board has all queues.
+        If wallboard.queues is empty, the board has all queues: those that the PBX or the configuration names,
+        and those that had a visit or an answer today. After a restart without a PBX, only the database knows
+        some of them.
         """
-        chosen = map(self._tracker.spelled, self.config.wallboard.queues)
-        return list(dict.fromkeys(chosen)) or sorted(in_use(self._tracker, self.config))
-
-    def _live_figures(self) -> LiveFigures:
-        tracker = self._tracker
-        names = {member.name for member in tracker.members.values()}
-        states = [(name, state) for name in names if (state := tracker.agents.state_of(name))]
-        return LiveFigures(
-            waiting=[(visit.queue, visit.entered_at) for visit in tracker.waiting()],
-            talking=Counter(talk.queue for talk in tracker.talks.in_progress()),
-            members=tracker.agents.counts(),
-            agents=[
-                BoardAgent(name, state, since)
-                for name, (state, since) in states
-                if state is not AgentState.LOGGED_OUT
-            ],
-        )
+        spelled = self._tracker.spelled
+        chosen = dict.fromkeys(map(spelled, self.config.wallboard.queues))
+        return list(chosen) or sorted({*in_use(self._tracker, self.config), *map(spelled, self.today.queues)})
 
     def _limits(self, queue: str) -> tuple[float, float]:
         """Return the service level and short abandon thresholds of a queue, in seconds."""

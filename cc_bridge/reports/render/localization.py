@@ -45,6 +45,7 @@ _KPIS = {kpi.name: kpi for kpis in KPIS.values() for kpi in kpis}
 _MINUTE = 60
 # The columns whose n counts answers, and not calls.
 _OF_ANSWERS = {*SCORES, "score", "low", "low_of_others"}
+_OF_LOW_RATINGS = ("more_low", "fewer_low")  # highlights that compare shares of low ratings
 
 
 @cache
@@ -250,7 +251,10 @@ class Localization:
     def sentence(self, finding: Highlight) -> str:
         """Return a highlight as a sentence in the reader's language."""
         keys = {name: self.key(kind, key) for name, (kind, key) in finding.keys.items()}
-        figures = {name: self.full(unit, figure) for name, (unit, figure) in finding.figures.items()}
+        figures = {
+            name: self.full(unit, figure, _column_of(finding, name))
+            for name, (unit, figure) in finding.figures.items()
+        }
         parts = keys | figures
         if self.direction == "rtl":  # isolate each part, so that it keeps its own direction
             parts = {name: f"{ISOLATE}{self.isolated(part)}{END}" for name, part in parts.items()}
@@ -281,3 +285,14 @@ class Localization:
 def time_of_day(minute: int) -> str:
     """Return a minute of the day, 0 to 1440, as text such as `09:15`."""
     return f"{minute // _MINUTE:02}:{minute % _MINUTE:02}"
+
+
+def _column_of(finding: Highlight, name: str) -> str:
+    """Return the column from which a highlight has the figure called `name`.
+
+    The column decides whether the n of the figure counts answers or cases.
+    """
+    if finding.sentence in _OF_LOW_RATINGS:
+        return "low"
+    _, measure = finding.keys.get("measure", (None, name))
+    return str(measure)

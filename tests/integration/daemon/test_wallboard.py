@@ -231,6 +231,20 @@ def test_what_was_counted_before_a_restart_counts_after_it(start):
     until(lambda: second.wallboard.current()["total"]["offered"] == 2)
 
 
+def test_queues_that_only_the_database_knows_are_in_the_totals(start):
+    now = time.time()
+    first = start()
+    tech = [replace(visit(number, "pbx", now), queue="tech") for number in (1, 2)]
+    first.pipeline.record([*tech, visit(3, "pbx", now)])
+    until(lambda: first.wallboard.current()["total"]["offered"] == 3)
+    stop(first)
+    second = start()  # without a PBX; the configuration has only the queue sales
+    until(lambda: second.wallboard.current()["today_complete"])
+    shown = second.wallboard.current()
+    assert shown["total"]["offered"] == 3
+    assert {each["queue"]: each["offered"] for each in shown["queues"]} == {"sales": 1, "tech": 2}
+
+
 def test_without_a_pbx_the_board_says_so(start):
     shown = start().wallboard.current()
     assert not shown["observed"]

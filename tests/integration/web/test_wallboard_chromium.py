@@ -4,14 +4,9 @@ This process serves the browser's requests, so one reactor runs the daemon, the 
 see chromium.py.
 """
 
-import random
-import time
-from zoneinfo import ZoneInfo
-
 import pytest
 from twisted.internet import reactor
 from twisted.internet.defer import maybeDeferred
-from twisted.internet.task import LoopingCall
 
 from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge
@@ -19,26 +14,18 @@ from cc_bridge.demo.pbx import RecordedPbx
 from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.run import RECORDING
 from cc_bridge.offline.replay import read_stream
-from cc_bridge.records import AgentState, Outcome
-from cc_bridge.storage.queries.today import VisitRow
-from cc_bridge.wallboard.board import BoardAgent, LiveFigures, RatedQuestion, build_board
-from cc_bridge.wallboard.thresholds import Threshold, Thresholds
-from cc_bridge.wallboard.today import RatingToday, Today
-from cc_bridge.web.auth import TokenAuth
-from cc_bridge.web.server import site
-from cc_bridge.web.wallboard_json import as_json
 from cc_bridge.web.wallboard_stream import EventStream
 from support.chromium import browser
 from support.isolates import NOT_ISOLATED
 from support.reactor_loop import result_of, until
+from support.wallboards import PEOPLE, SHOWN, a_board, wall
 
-__all__ = ["browser"]
+__all__ = ["browser", "wall"]
 
 pytestmark = pytest.mark.chromium
 
 TOKEN = "a-token-of-the-house"
 ALARM = "!document.getElementById('alarm').hidden"
-SHOWN = "document.querySelectorAll('#queues tr').length > 0 && document.getElementById('time').textContent"
 
 
 # -- a whole daemon
@@ -197,7 +184,7 @@ def test_silence_is_told_even_if_the_connection_looks_alive(browser, start_both,
     page.open(here.url)
     page.wait("board !== null && board.observed")
     monkeypatch.setattr(here.bridge.wallboard.stream, "tick", lambda *_: None)
-    monkeypatch.setattr(here.bridge.wallboard.stream, "listen", lambda _request: None)
+    monkeypatch.setattr(here.bridge.wallboard.stream, "listen", lambda _request, **_: None)
     page.wait(f"{ALARM} && page.classList.contains('stale')")
     assert "The figures are old" in page.text("#alarm")
     monkeypatch.undo()
@@ -232,86 +219,6 @@ def test_a_screen_too_many_is_told(browser, start_both, monkeypatch):
 
 
 # -- boards of every size
-
-ZONE = ZoneInfo("Asia/Tehran")
-LEVELS = Thresholds(
-    Threshold(3, 6), Threshold(30, 90), Threshold(80, 70), Threshold(5, 10), Threshold(80, 65)
-)
-QUEUES = (
-    "sales", "پشتیبانی فنی", "billing", "a-very-long-queue-name-that-nobody-should-have-but-somebody-has",
-    "vip", "tech-2", "returns and complaints of large customers", "فروش سازمانی و قراردادها", "q9", "q10",
-    "<b onload=alert(1)>night</b>", "closed",
-)  # fmt: skip
-PEOPLE = ("Sara Ahmadi", "مریم رضایی", "Ali Karimi", "علی موسوی", "Reza Mohammadi-Tabatabaei", "Nika", "John")
-
-
-def a_board(queues, *, names=False, calls=150):
-    """Return a board with the first `queues` queues and with every kind of content."""
-    rng, now = random.Random(4), time.time()
-    today = Today(lambda _queue: (20.0, 5.0))
-    today.start_day(now, ZONE)
-    shown = QUEUES[:queues]
-    for place, queue in enumerate(shown):
-        if queue == "closed":
-            continue
-        at = today.began_at
-        outcomes = [Outcome.ANSWERED] * 12 + [Outcome.ABANDONED, Outcome.TIMED_OUT]
-        waits = [rng.expovariate(1 / (6 + 3 * (place % 5))) for _ in range(calls)]
-        today.add_visits(
-            VisitRow(str(n), queue, at + n, rng.choice(outcomes), wait) for n, wait in enumerate(waits)
-        )
-        values = [rng.choice((5, 5, 5, 4, 3 if place % 3 else 5)) for _ in range(9 + 9 * place)]
-        today.add_answers(
-            RatingToday(queue, f"{queue}{n}", "agent", "csat", value, at) for n, value in enumerate(values)
-        )
-    states = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
-    going_on = LiveFigures(
-        waiting=[
-            (queue, now - 12 * place) for place, queue in enumerate(shown[:-1]) for _ in range(place % 8)
-        ],
-        talking=dict.fromkeys(shown, 3),
-        members={(queue, state): rng.randint(0, 4) for queue in shown[:-1] for state in states},
-        agents=[BoardAgent(name, rng.choice(states), now - rng.random() * 5000) for name in PEOPLE * 2],
-    )
-    question = RatedQuestion("agent", "csat")
-    return build_board(
-        "main", shown, going_on, today, seconds=lambda _: 20.0, question=lambda _: question, names=names
-    )
-
-
-class SiteOnly:
-    """A site without a daemon, which shows generated boards."""
-
-    def __init__(self):
-        until(lambda: True)
-        self.board = None
-        self.stream = EventStream(lambda: 50, self.renew, reactor, 1)
-        pages = site(
-            lambda _: (b"", "text/plain"), dict, dict, TokenAuth("127.0.0.1", ""), self.json, self.stream
-        )
-        self._port = reactor.listenTCP(0, pages, interface="127.0.0.1")
-        self.url = f"http://127.0.0.1:{self._port.getHost().port}/wallboard"
-        self._ticking = LoopingCall(lambda: self.stream.tick(time.time()))
-        self._ticking.start(1)
-
-    def json(self):
-        return as_json(self.board, LEVELS, time.time(), ZONE)
-
-    def renew(self):
-        self.stream.publish(self.json())
-
-    def close(self):
-        self._ticking.stop()
-        self.stream.close()
-        result_of(maybeDeferred(self._port.stopListening))
-
-
-@pytest.fixture
-def wall():
-    wall = SiteOnly()
-    yield wall
-    wall.close()
-
 
 # Finds unreadable text: its contrast to the background is less than WCAG's 4.5 (section 1.4.3).
 FAINT = """
@@ -429,7 +336,7 @@ def test_colour_is_never_alone(browser, wall):
     page.wait(SHOWN)
     for level, word in (("warning", "warning"), ("critical", "critical")):
         marks = page.value(
-            f"[...document.querySelectorAll('[data-level={level}] > .mark')].map((mark) =>"
+            f"[...document.querySelectorAll('[data-level={level}] .mark')].map((mark) =>"
             " [mark.getAttribute('aria-label'), getComputedStyle(mark, '::before').clipPath])"
         )
         assert len(marks) > 2
@@ -437,7 +344,7 @@ def test_colour_is_never_alone(browser, wall):
         assert all(shape.startswith("polygon") for _, shape in marks)
     assert (
         page.value(
-            "document.querySelectorAll('[data-level=good] > .mark[aria-label]:not([aria-label=\"\"])').length"
+            "document.querySelectorAll('[data-level=good] .mark[aria-label]:not([aria-label=\"\"])').length"
         )
         == 0
     )

@@ -10,7 +10,7 @@ import pytest
 from cc_bridge.kpis.service_level import Share, VisitCounts
 from cc_bridge.records import AgentState, Outcome
 from cc_bridge.storage.queries.today import VisitRow
-from cc_bridge.wallboard.board import BoardAgent, LiveFigures, RatedQuestion, build_board
+from cc_bridge.wallboard.board import BoardAgent, LiveFigures, RatedQuestion, WaitingCaller, build_board
 from cc_bridge.wallboard.thresholds import Severity, Threshold, Thresholds
 from cc_bridge.wallboard.today import RatingToday, Today
 from cc_bridge.web.wallboard_json import as_json
@@ -31,6 +31,11 @@ LEVELS = Thresholds(
 
 def visit(number, wait=10.0, outcome=Outcome.ANSWERED, queue="sales", at=NOON, partial=False):
     return VisitRow(f"{number}", queue, at, outcome, wait, partial)
+
+
+def waits(queue, seconds, before=0.0):
+    """Return a caller who has waited in a queue for `seconds`, and in earlier queues for `before`."""
+    return WaitingCaller(queue, NOON - seconds, NOON - seconds - before)
 
 
 def rated(number, value=5, queue="sales", kind="csat", question="agent", at=NOON):
@@ -98,6 +103,15 @@ def test_what_is_on_no_scale_is_no_rating(today, kind, value):
     assert today.answers("sales", "agent", kind) == {}
 
 
+def test_the_queues_of_the_day_are_those_with_a_visit_or_an_answer(today):
+    assert today.queues == []
+    today.add_visits([visit(1), visit(2, queue="SALES"), visit(3, queue="old", at=MIDNIGHT - 1)])
+    today.add_answers([rated(1, queue="Tech"), rated(2, queue=""), rated(3, queue="tech")])
+    assert today.queues == ["sales", "Tech"]
+    today.start_day(NOON + 86_400, TEHRAN)
+    assert today.queues == []
+
+
 # -- levels
 
 
@@ -124,7 +138,12 @@ def test_figures_of_each_queue_and_of_all(today):
     today.add_visits([visit(1, 40, queue="tech"), visit(2, 60, Outcome.TIMED_OUT, "tech")])
     today.add_visits([visit(3, 0, Outcome.JOIN_EMPTY, "tech"), visit(4, queue="not shown")])
     now = LiveFigures(
-        waiting=[("sales", NOON - 20), ("tech", NOON - 50), ("tech", NOON - 5), ("not shown", NOON - 99)],
+        waiting=[
+            waits("sales", 20),
+            waits("tech", 50),
+            waits("tech", 5, before=90),
+            waits("not shown", 99),
+        ],
         talking={"sales": 2, "not shown": 5},
         members={("sales", AgentState.AVAILABLE): 2, ("tech", AgentState.AVAILABLE): 2},
         agents=[
@@ -138,9 +157,10 @@ def test_figures_of_each_queue_and_of_all(today):
     assert sales.service_level == Share(8, 9)
     assert sales.abandonment == Share(1, 9)
     assert (tech.waiting, tech.oldest_at, tech.talking, tech.offered) == (2, NOON - 50, 0, 2)
+    assert (sales.waiting_since, tech.waiting_since) == (NOON - 20, NOON - 95)
     assert tech.service_level == Share(0, 2)
     assert seen.total.waiting == 3
-    assert seen.total.oldest_at == NOON - 50
+    assert (seen.total.oldest_at, seen.total.waiting_since) == (NOON - 50, NOON - 95)
     assert seen.total.service_level == Share(8, 11)
     # An agent of two queues is one agent.
     assert tech.agents[AgentState.AVAILABLE] == 2
@@ -161,6 +181,7 @@ def test_while_the_pbx_is_not_observed_nobody_knows_who_waits(today):
     )  # fmt: skip
     for figures in (*seen.queues, seen.total):
         assert figures.waiting is figures.oldest_at is figures.talking is figures.agents is None
+        assert figures.waiting_since is None
         assert figures.counts.answered == 1
     assert seen.agents == ()
 
@@ -209,7 +230,7 @@ def test_the_ratings_of_different_questions_are_not_mixed(today):
 
 
 def test_boards_are_equal_until_something_happens(today):
-    now = LiveFigures(waiting=[("sales", NOON - 20)])
+    now = LiveFigures(waiting=[waits("sales", 20)])
     assert made(today, now) == made(today, now)
     before = made(today, now)
     today.add_visits([visit(1)])
@@ -219,7 +240,7 @@ def test_boards_are_equal_until_something_happens(today):
 def test_the_json_is_what_the_readme_says(today):
     today.add_visits([visit(1), visit(2, 30), visit(3, 9, Outcome.ABANDONED)])
     now = LiveFigures(
-        waiting=[("sales", NOON - 41.5)], agents=[BoardAgent("Nika", AgentState.TALKING, NOON - 60)]
+        waiting=[waits("sales", 41.5, before=60)], agents=[BoardAgent("Nika", AgentState.TALKING, NOON - 60)]
     )
     shown = as_json(made(today, now, names=True), LEVELS, NOON, TEHRAN)
     assert shown["at"] == NOON
@@ -229,11 +250,14 @@ def test_the_json_is_what_the_readme_says(today):
     sales = shown["queues"][0]
     assert sales["longest_wait_seconds"] == 41.5
     assert sales["longest_wait_since"] == NOON - 41.5
+    assert sales["longest_whole_wait_seconds"] == 101.5
+    assert sales["longest_whole_wait_since"] == NOON - 101.5
     assert sales["service_level_percent"] == pytest.approx(33.333)
     assert sales["service_level_n"] == sales["offered"] == 3
     assert sales["levels"] == {
         "waiting": Severity.GOOD,
         "longest_wait": Severity.WARNING,
+        "longest_whole_wait": Severity.CRITICAL,
         "service_level": Severity.CRITICAL,
         "abandoned": Severity.CRITICAL,
         "rating": Severity.NONE,
@@ -250,5 +274,5 @@ def test_the_json_is_what_the_readme_says(today):
 
 
 def test_a_clock_that_is_behind_makes_no_negative_time(today):
-    now = LiveFigures(waiting=[("sales", NOON + 0.2)])
+    now = LiveFigures(waiting=[waits("sales", -0.2)])
     assert as_json(made(today, now), LEVELS, NOON, UTC)["total"]["longest_wait_seconds"] == 0.0

@@ -8,7 +8,6 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.web.test.requesthelper import DummyRequest
 
-from cc_bridge.web import wallboard_stream
 from cc_bridge.web.auth import TokenAuth, is_loopback
 from cc_bridge.web.server import _MetricsResource, site
 from cc_bridge.web.wallboard_stream import EventStream
@@ -54,10 +53,6 @@ class DaemonSite:
     def get(self, path, method="GET", **headers):
         return Response(self.ask(path, method, **headers).take())
 
-    def listen(self, **headers):
-        """Open the event stream with HTTP/1.0, whose bodies are not chunked."""
-        return self.ask("/api/live/events", version="1.0", **headers)
-
     def close(self):
         self.stream.close()
         for transport in self.transports:
@@ -76,16 +71,6 @@ def daemon_site():
     yield daemon_site
     for each in houses:
         each.close()
-
-
-def events(data):
-    """Return the events of a stream as (id, name, data), without the response's head."""
-    found = []
-    for block in data.rpartition(b"\r\n\r\n")[2].decode().split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.split("\n") if line and not line.startswith(":"))
-        if "data" in fields:
-            found.append((fields.get("id"), fields["event"], json.loads(fields["data"])))
-    return found
 
 
 # -- access
@@ -261,7 +246,7 @@ def test_the_page_holds_nothing_inline_and_nothing_from_elsewhere(daemon_site):
     here = daemon_site()
     page = here.get("/wallboard").body.decode()
     files = re.findall(r'(?:src|href)="([^"]*)"', page)
-    assert len(files) == 4
+    assert len(files) == 8
     for file in files:
         assert here.get(f"/{file}").code == 200
     assert not re.search(r"<style|style=|<script>| on\w+=|https?:", page)
@@ -342,123 +327,3 @@ def test_the_json_is_that_of_this_moment(daemon_site):
     answer = here.get("/api/live")
     assert answer.headers["content-type"] == "application/json"
     assert json.loads(answer.body) == here.board
-
-
-# -- events
-
-
-def test_who_listens_gets_the_board_at_once_and_each_change(daemon_site):
-    here = daemon_site()
-    first = here.listen()
-    data = first.take()
-    assert b"content-type: text/event-stream" in data.lower()
-    assert b"\r\n\r\nretry: 2000\n\n" in data
-    assert events(data) == [("1001", "board", {"version": 1, "waiting": 0})]
-    here.board = {"version": 1, "waiting": 1}
-    here.stream.publish(here.board)
-    assert events(first.take()) == [("1002", "board", here.board)]
-
-
-def test_a_browser_that_comes_back_gets_everything_with_its_first_event(daemon_site):
-    here = daemon_site()
-    gone = here.listen()
-    gone.end()
-    assert here.stream.listening == 0
-    here.board = {"version": 1, "waiting": 7}
-    back = here.listen(Last_Event_ID="1001")
-    assert events(back.take())[0][2] == here.board
-
-
-def test_one_rendering_is_for_all(daemon_site, monkeypatch):
-    here = daemon_site(most=50)
-    transports = [here.listen() for _ in range(50)]
-    rendered = []
-    text = wallboard_stream._text
-    monkeypatch.setattr(wallboard_stream, "_text", lambda value: rendered.append(value) or text(value))
-    for transport in transports:
-        transport.clear()
-    here.stream.publish({"waiting": 3})
-    assert rendered == [{"waiting": 3}]
-    assert len({transport.take() for transport in transports}) == 1
-
-
-def test_a_beat_tells_every_few_seconds_that_the_daemon_lives(daemon_site):
-    here = daemon_site()
-    here.clock.advance(100)
-    transport = here.listen()
-    transport.clear()
-    beats = []
-    for second in range(9):
-        here.stream.tick(second)
-        here.clock.advance(1)
-        beats.append(events(transport.take()))
-    assert [bool(beat) for beat in beats] == [True, False, False] * 3
-    assert beats[3] == [(None, "beat", {"at": 3})]
-    here.stream.tick(9)
-    assert transport.take().startswith(b": beat\n")
-
-
-def test_too_many_are_told_to_come_later(daemon_site):
-    here = daemon_site(most=2)
-    first = here.listen()
-    here.listen()
-    full = here.get("/api/live/events")
-    assert (full.code, full.headers["retry-after"]) == (503, "10")
-    assert here.stream.listening == 2
-    first.end()
-    assert here.get("/api/live/events").code == 200
-
-
-def test_a_peer_with_many_streams_makes_room_for_others(daemon_site):
-    here = daemon_site(most=3)
-    greedy = [here.listen(X_Forwarded_For="192.0.2.66") for _ in range(3)]
-    here.listen(X_Forwarded_For="192.0.2.1")
-    assert [each.disconnected for each in greedy] == [True, False, False]
-    for address in ("192.0.2.66", "192.0.2.1", "192.0.2.2"):
-        full = here.get("/api/live/events", X_Forwarded_For=address)
-        assert full.code == (200 if address == "192.0.2.2" else 503)
-
-
-def test_who_reads_slowly_gets_the_newest_board_only(daemon_site):
-    here = daemon_site()
-    slow, quick = here.listen(), here.listen()
-    for transport in (slow, quick):
-        transport.clear()
-    slow.producer.pauseProducing()
-    for number in range(5):
-        here.stream.publish({"waiting": number})
-        here.stream.tick(number)
-        here.clock.advance(1)
-    assert slow.take() == b""
-    assert [data["waiting"] for _, name, data in events(quick.take()) if name == "board"] == [0, 1, 2, 3, 4]
-    slow.producer.resumeProducing()
-    assert [data for _, _, data in events(slow.take())] == [{"waiting": 4}]
-    slow.producer.pauseProducing()
-    slow.producer.resumeProducing()
-    assert slow.take() == b""
-
-
-def test_who_reads_nothing_is_dropped(daemon_site):
-    here = daemon_site()
-    dead, alive = here.listen(), here.listen()
-    dead.producer.pauseProducing()
-    here.clock.advance(wallboard_stream._SLOW_SECONDS - 0.1)
-    here.stream.tick(0)
-    assert here.stream.listening == 2
-    here.clock.advance(0.2)
-    here.stream.tick(0)
-    assert (dead.disconnected, alive.disconnected, here.stream.listening) == (True, False, 1)
-
-
-def test_at_the_end_all_are_let_go(daemon_site):
-    here = daemon_site()
-    transports = [here.listen(), here.listen()]
-    here.stream.close()
-    assert all(transport.disconnected for transport in transports)
-    assert here.stream.listening == 0
-
-
-def test_a_queue_name_cannot_end_an_event(daemon_site):
-    here = daemon_site()
-    here.board = {"queue": "a\n\nevent: forged\ndata: 1\n\n\r\n\x85\u2028"}
-    assert events(here.listen().take()) == [("1001", "board", here.board)]

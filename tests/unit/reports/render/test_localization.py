@@ -6,7 +6,7 @@ import re
 import pytest
 
 from cc_bridge.kpis.units import Unit
-from cc_bridge.reports.figures import Figure
+from cc_bridge.reports.figures import Figure, Highlight, KeyKind
 from cc_bridge.reports.query import BANDS, Dimension
 from cc_bridge.reports.render.localization import LANGUAGES, Localization, catalogue
 
@@ -30,6 +30,27 @@ def test_an_interval_and_its_answers_in_persian():
     assert persian.details(Unit.MEAN, figure, "csat_mean") == "۳٫۲۰ تا ۴٫۳۰ · ۲۹ پاسخ"
     assert persian.details(Unit.SECONDS, Figure(65, n=29), "wait_mean") == "۲۹ مورد"
     assert Localization().details(Unit.MEAN, figure) == "3.20–4.30, n=29"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "keys", "answers", "cases"),
+    [
+        ("claims_less", {"key": (Dimension.QUEUE, "sales")}, ["csat"], ["level"]),
+        ("rose", {"measure": (KeyKind.WORD, "csat")}, ["before", "after"], []),
+        ("rose", {"measure": (KeyKind.WORD, "service_level")}, [], ["before", "after"]),
+        (
+            "more_low",
+            {"factor": (KeyKind.WORD, "wait"), "key": (Dimension.QUEUE, "sales")},
+            ["own", "others"],
+            [],
+        ),
+    ],
+)
+def test_a_finding_says_whether_its_numbers_count_answers_or_cases(sentence, keys, answers, cases):
+    figures = {name: (Unit.PERCENT, Figure(50.0, n=29, low=40.0, high=60.0)) for name in answers + cases}
+    text = Localization("fa", "persian").sentence(Highlight(sentence, keys, figures))
+    text = re.sub("[\u2066-\u2069]", "", text)
+    assert (text.count("۲۹ پاسخ"), text.count("۲۹ مورد")) == (len(answers), len(cases))
 
 
 def test_ranges_of_keys():
