@@ -151,7 +151,7 @@ class Simulation:
         *,
         ringing: bool = False,
     ) -> None:
-        """End the visit of a caller whom no agent answered. Some callers call again or are called back."""
+        """End a visit that no agent answered. Some callers call again or are called back."""
         call.add_visit(queue, entered_at, left_at, outcome, ringing=ringing)
         fate = self._chance.random()
         if not self._agents[queue]:

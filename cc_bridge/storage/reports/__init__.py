@@ -63,10 +63,6 @@ class SqlSource(VisitQueries, TalkQueries, AgentQueries, SurveyQueries):
     def visits(self, by: Dimension, *, by_second: bool = True) -> Iterator[source.VisitSums]:
         return respelled_keys(self._spellings, by, super().visits(by, by_second=by_second))
 
-    def visited_hours(self) -> Iterator[tuple[str, int, int, str, int]]:
-        for queue, weekday, hour, outcome, n in super().visited_hours():
-            yield self._spellings.get(queue, queue), weekday, hour, outcome, n
-
     def talks(self, by: Dimension) -> Iterator[source.TalkSums]:
         return respelled_keys(self._spellings, by, super().talks(by))
 

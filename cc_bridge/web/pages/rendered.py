@@ -67,10 +67,16 @@ def rendered(
 ) -> bytes:
     """Return a page as HTML.
 
-    `page` is the name of the page, which texts.toml also has. The template's variables are `values`, and for
-    each page: `words` (texts of this page), `common` (texts of all pages), `visit`, `items` (navigation),
-    `links` (addresses of other sites), `notice` (a text at the top of all pages) and `same_page` (the address
-    of this page with another argument).
+    `page` is the name of the page in texts.toml. `values` are the variables of this template. Each template
+    also has these variables:
+
+    words: the texts of this page
+    common: the texts of all pages
+    visit: the visit
+    items: the pages in the navigation
+    links: the addresses of other sites
+    notice: a text at the top of all pages
+    same_page: a function that returns the address of this page with another argument
     """
     words = texts()[visit.language]
     html = (
