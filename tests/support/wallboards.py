@@ -54,7 +54,7 @@ def a_board(queues, *, names=False, calls=150, agents=14, nps=False, quiet=False
         outcomes = [Outcome.ANSWERED] * 12 + [Outcome.ABANDONED, Outcome.TIMED_OUT]
         waits = [rng.expovariate(1 / (6 + 3 * (place % 5))) for _ in range(calls)]
         today.add_visits(
-            VisitRow(str(n), queue, at + n, rng.choice(outcomes), wait) for n, wait in enumerate(waits)
+            VisitRow(str(n), queue, at + n, rng.choice(outcomes), wait, False) for n, wait in enumerate(waits)
         )
         values = [rng.choice((5, 5, 5, 4, 3 if place % 3 else 5)) for _ in range(9 + 9 * place)]
         if nps:
