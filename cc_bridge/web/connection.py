@@ -5,8 +5,8 @@ requests, these answers would fill the memory and stop the reactor. Here the nex
 the transport has taken the answer before it. At most 64 KiB then still wait in the transport's buffer.
 
 Twisted stores a body of any size in a file before the page's code runs. Here a body that is too long is
-refused as soon as the header announces it, or as soon as too many bytes have arrived. Nothing on this site
-reads a form, so no body is parsed.
+refused as soon as the header announces it, or as soon as too many bytes have arrived. No body is parsed here:
+a page that accepts a form reads it itself.
 """
 
 from collections import Counter
@@ -67,7 +67,7 @@ class ConnectionOwner(Protocol):
 
 
 class PageRequest(Request):
-    """A request whose body is never parsed, and is limited to MAX_BODY_BYTES."""
+    """A request whose body Twisted does not parse, and which is limited to MAX_BODY_BYTES."""
 
     channel: "HttpConnection"
 

@@ -369,6 +369,8 @@ def test_the_list_has_what_is_due_first_and_closed_ones_last(engine):
         assert by_call["3.1"].due_at == T + 11 * HOUR
         assert {each.call_id for each in stored.listed(connection)} == {"0.1", "3.1", "9.1"}
         assert [each.call_id for each in stored.listed(connection, owner="ali")] == ["9.1"]
+        for queues, found in ((["HELP", "other"], ["9.1"]), (["sales"], ["0.1", "3.1"]), ([], [])):
+            assert [each.call_id for each in stored.listed(connection, queues=queues)] == found
         overdue = stored.listed(connection, overdue_at=T + 8 * HOUR + 1)
         assert [each.call_id for each in overdue] == ["0.1"]
         assert len(stored.listed(connection, limit=1)) == 1
