@@ -119,7 +119,7 @@ def test_of_two_people_the_second_sees_who_took_the_call(browser, people):
     assert taken in first.text("table")
     second.value(f"{button}.click()")
     second.wait("document.querySelector('[role=alert]')")
-    assert "Somebody was faster. Taken: admin" in second.text("[role=alert]")
+    assert "Another user was faster. Taken: admin" in second.text("[role=alert]")
     for page in (first, second):
         page.close()
 
