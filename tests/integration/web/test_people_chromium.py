@@ -119,7 +119,7 @@ def test_of_two_people_the_second_sees_who_took_the_call(browser, people):
     assert taken in first.text("table")
     second.value(f"{button}.click()")
     second.wait("document.querySelector('[role=alert]')")
-    assert "Somebody was faster. Taken: admin" in second.text("[role=alert]")
+    assert "Another user was faster. Taken: admin" in second.text("[role=alert]")
     for page in (first, second):
         page.close()
 
@@ -130,4 +130,22 @@ def test_a_changed_filter_shows_its_result_at_once(browser, people):
     page.value(f"{choice}.value = 'unknown'; {choice}.dispatchEvent(new Event('change', {{bubbles: true}}))")
     page.wait("location.search.includes('show=unknown')")
     page.wait("document.body.innerText.includes('Lost calls: 2')")
+    page.close()
+
+
+def test_the_sign_of_a_number_is_on_its_left_in_a_persian_page(browser, people):
+    page = opened(browser, people, "/lost", languages="fa")
+    places = """(() => {
+      const text = document.querySelector("a.phone").firstChild;
+      const range = document.createRange();
+      const left = (sign) => {
+        const at = text.data.indexOf(sign);
+        range.setStart(text, at);
+        range.setEnd(text, at + 1);
+        return range.getBoundingClientRect().left;
+      };
+      return [left("+"), left("9")];
+    })()"""
+    plus, digit = page.value(places)
+    assert plus < digit
     page.close()

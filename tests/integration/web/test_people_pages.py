@@ -180,7 +180,7 @@ def test_taking_a_call(people):
     assert people.opened == ["lost_call"]
     late = take(people, ADMIN, "/lost?lang=en")
     assert late.code == 409
-    assert "Somebody was faster. Taken: <bdi>sara</bdi>" in re.sub(r"\s+", " ", late.body.decode())
+    assert "Another user was faster. Taken: <bdi>sara</bdi>" in re.sub(r"\s+", " ", late.body.decode())
     assert len(follow_ups(people)) == 1
     assert people.opened == ["lost_call"]
 
@@ -339,7 +339,7 @@ def test_a_comment_on_another_machine(people):
 def test_the_journey_of_a_call(people):
     page = re.sub(r"<[^>]+>|\s+", " ", people.text("/calls/main/2.1?lang=en"))
     for told in (
-        "Ended by a transfer · holds: 1, 0:12 · transferred after a consultation to support",
+        "Ended by a transfer · holds: 1, 12 s · transferred after a consultation to support",
         "No answer",
         "Invited to the survey",
         "Ended before the last question (hung up)",

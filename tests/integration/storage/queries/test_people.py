@@ -272,12 +272,12 @@ def test_no_query_reads_a_whole_table(tmp_path, read):
     event.listen(engine, "before_cursor_execute", lambda *given: sent.append(given[2:4]))
     with engine.connect() as connection:
         read(connection)
+        driver = connection.connection.dbapi_connection
+        statements = list(sent)
         plans = [
             row[3]
-            for statement, values in list(sent)
-            for row in connection.connection.dbapi_connection.execute(
-                f"EXPLAIN QUERY PLAN {statement}", values
-            )
+            for statement, values in statements
+            for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}", values)
         ]
     engine.dispose()
     assert plans
