@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from types import SimpleNamespace
 from urllib.parse import parse_qs
 
 import pytest
@@ -41,7 +42,8 @@ VARIANTS = (
     {},
     {"pbx": "main"},
     {"queues": ("sAleS", "second")},
-    {"others": QueueSettings(25.0, 9.0, 0.0, "late")},
+    {"others": QueueSettings(25.0, 9.0, 0.0, "late", OPENING)},
+    {"settings": QueueMap({"support": QueueSettings(9.0)})},
 )
 
 
@@ -151,17 +153,10 @@ def test_every_server_opens_what_sqlite_opens(engine, all_records, server_url):
 @pytest.mark.parametrize("kind", ListKind)
 def test_the_pages_of_a_list_have_each_row_once_and_the_newest_first(engine, kind):
     wanted = CallFilter(FIRST, LAST, kind)
-    report = REPORTS["lost"].make(asking(Dimension.QUEUE), _Nothing())
+    report = SimpleNamespace(ask=asking(Dimension.QUEUE))
     with reading(engine) as connection:
         whole = listed(connection, report, wanted, most=100_000)
         pages = [listed(connection, report, wanted, skip=skip) for skip in range(0, whole.count + 50, 50)]
     assert [row for page in pages for row in page.rows] == list(whole.rows)
     assert len(whole.rows) == whole.count > 20
     assert [row.at for row in whole.rows] == sorted((row.at for row in whole.rows), reverse=True)
-
-
-class _Nothing:
-    """A source without rows."""
-
-    def visits(self, _by):
-        return ()
