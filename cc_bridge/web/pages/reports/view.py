@@ -22,6 +22,7 @@ from cc_bridge.web.pages.reports.request import ReportRequest
 __all__ = ["ReportPage", "report_values"]
 
 _MINUS = "\N{MINUS SIGN}"
+_SETTINGS = {"threshold"}  # columns that show a setting of the queues and not a measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,7 @@ class _CellViews:
                 self._wording.details(unit, cell, column.name),
                 cell is None or not cell.enough,
                 calls_address(self._report, self._table, row, column) if linked else "",
-                _change(self._wording, unit, change) if change else None,
+                _change(self._wording, unit, change) if change and column.name not in _SETTINGS else None,
             )
 
 
