@@ -18,6 +18,7 @@ const WORDS = {
     quiet: "{n} more are quiet", not_quiet: "{n} more, {m} of them with waiting callers", more: "{n} more", people: "{n} more",
     page: "{from} to {to} of {n}", home: "All pages", pages: "Show all in turn", worst: "Show the worst first",
     pause: "Pause", go_on: "Continue", next: "Next",
+    seconds: "{n} s", minutes: "{n} min", minutes_seconds: "{n} min {more}", hours: "{n} h", hours_minutes: "{n} h {more}",
   },
   fa: {
     board: "تابلوی مرکز تماس", queue: "صف", waiting: "در انتظار", longest_wait: "طولانی‌ترین انتظار",
@@ -28,13 +29,14 @@ const WORDS = {
     available: "آزاد", ringing: "در حال زنگ", talking: "در گفتگو", wrap_up: "کار پس از تماس", paused: "وقفه",
     unreachable: "خارج از دسترس",
     live: "زنده", connecting: "در حال اتصال", unseen: "ارتباط با مرکز تلفن قطع است",
-    lost: "ارتباط از {since} دقیقه پیش قطع است؛ اعداد به‌روز نیستند.",
-    unobserved: "ارتباط با مرکز تلفن از {since} دقیقه پیش قطع است. معلوم نیست چند نفر در انتظارند.",
+    lost: "ارتباط از {since} پیش قطع است؛ اعداد به‌روز نیستند.",
+    unobserved: "ارتباط با مرکز تلفن از {since} پیش قطع است. معلوم نیست چند نفر در انتظارند.",
     incomplete: "ارقام امروز در حال بارگذاری است", no_queues: "هنوز صفی شناخته نشده است.",
     refused: "تعداد صفحه‌های باز بیش از حد است، یا دسترسی رد شد: {url}",
     quiet: "{n} صف دیگر آرام است", not_quiet: "{n} صف دیگر، {m} صف با تماس در انتظار", more: "{n} صف دیگر", people: "{n} نفر دیگر",
     page: "{from} تا {to} از {n}", home: "همهٔ صفحه‌ها", pages: "نمایش نوبتی همه", worst: "نمایش صف‌های بحرانی‌تر",
     pause: "توقف", go_on: "ادامه", next: "بعدی",
+    seconds: "{n} ثانیه", minutes: "{n} دقیقه", minutes_seconds: "{n}:{more} دقیقه", hours: "{n} ساعت", hours_minutes: "{n}:{more} ساعت",
   },
 };
 
@@ -64,10 +66,12 @@ const percent = (value) => (value === null ? NONE : percents.format(value / 100)
 const count = (value) => (value === null || (value === 0 && language === "fa") ? NONE : whole.format(value));
 const points = (value) => (Math.round(value) === 0 ? words.zero : signed.format(value));
 
+// A duration has units, as in reports: "5 s", "1 min 05", "1 h 05".
 function duration(seconds) {
   if (seconds === null) return NONE;
   const all = Math.max(0, Math.floor(seconds));
   const [hours, minutes, rest] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
-  const tail = `${hours ? two.format(minutes) : whole.format(minutes)}:${two.format(rest)}`;
-  return hours ? `${whole.format(hours)}:${tail}` : tail;
+  if (hours) return say(minutes ? "hours_minutes" : "hours", { n: whole.format(hours), more: two.format(minutes) });
+  if (minutes) return say(rest ? "minutes_seconds" : "minutes", { n: whole.format(minutes), more: two.format(rest) });
+  return say("seconds", { n: whole.format(rest) });
 }
