@@ -27,7 +27,7 @@ from cc_bridge.web.resources import TreeResource
 __all__ = ["CallListReader", "CallListSettings", "CallTree", "CallsPage", "Read"]
 
 _DAYS = 7  # of a list without days in its address
-_MOST = 20_000  # rows of a file
+_MOST = 10_000  # rows of a file
 _LONGEST_PAGE = 6  # digits
 
 
