@@ -59,7 +59,7 @@ class Answers:
         return [AnswerCount(key, "asked", *each) for each in self._counts]
 
     def __getattr__(self, name):
-        return lambda *_, **_options: ()
+        return lambda *_, **__: ()
 
 
 def query(**changes):
