@@ -25,10 +25,10 @@ from cc_bridge.wallboard.today import Today
 __all__ = [
     "Board",
     "BoardAgent",
+    "BoardCaller",
     "LiveFigures",
     "QueueFigures",
     "RatedQuestion",
-    "WaitingCaller",
     "build_board",
     "rated_question",
 ]
@@ -51,7 +51,7 @@ class BoardAgent(NamedTuple):
     since: float  # UTC seconds since the epoch
 
 
-class WaitingCaller(NamedTuple):
+class BoardCaller(NamedTuple):
     """A caller who is waiting in a queue. Instants are UTC seconds since the epoch.
 
     entered_at: time of entry into this queue
@@ -68,7 +68,7 @@ class WaitingCaller(NamedTuple):
 class LiveFigures:
     """The current state of an observed PBX: waiting callers, talks and agents."""
 
-    waiting: Sequence[WaitingCaller] = ()
+    waiting: Sequence[BoardCaller] = ()
     talking: Mapping[str, int] = field(default_factory=dict)  # number of talks by queue
     members: Mapping[tuple[str, AgentState], int] = field(default_factory=dict)  # number by queue and state
     agents: Sequence[BoardAgent] = ()
@@ -84,7 +84,7 @@ class QueueFigures:
     queue: str  # empty: all queues together
     waiting: int | None  # number of callers
     oldest_at: float | None  # time of entry of the caller who waits longest; None also if no caller waits
-    # Start of the longest wait over several queues; None also if no caller waits. See WaitingCaller.
+    # Start of the longest wait over several queues; None also if no caller waits. See BoardCaller.
     waiting_since: float | None
     talking: int | None  # number of talks
     agents: Mapping[AgentState, int] | None  # number by state
@@ -145,7 +145,7 @@ def build_board(
     survey question for a queue's rating, or None. Only with `names` does the board list the agents, each with
     their name.
     """
-    waiting: dict[str, list[WaitingCaller]] = {}
+    waiting: dict[str, list[BoardCaller]] = {}
     for caller in now.waiting if now else ():
         waiting.setdefault(caller.queue, []).append(caller)
 

@@ -5,7 +5,7 @@ from collections import Counter
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.calls.visit import Visit
 from cc_bridge.records import AgentState
-from cc_bridge.wallboard.board import BoardAgent, LiveFigures, WaitingCaller
+from cc_bridge.wallboard.board import BoardAgent, BoardCaller, LiveFigures
 
 __all__ = ["live_figures"]
 
@@ -26,7 +26,7 @@ def live_figures(tracker: Tracker) -> LiveFigures:
     )
 
 
-def _waiting_caller(tracker: Tracker, visit: Visit) -> WaitingCaller:
+def _waiting_caller(tracker: Tracker, visit: Visit) -> BoardCaller:
     call = tracker.calls.by_id(visit.call_id)
     waited_before = call.unanswered_wait_seconds if call else 0.0
-    return WaitingCaller(visit.queue, visit.entered_at, visit.entered_at - waited_before)
+    return BoardCaller(visit.queue, visit.entered_at, visit.entered_at - waited_before)

@@ -1,7 +1,7 @@
 """Calls of every kind for tests of lists: those of year_of_calls.py, with many rare cases mixed in.
 
 Some callers call again or are called back, withhold their number, or share it. Queues are spelled in two
-ways, calls go through several queues, waits and talks are partial. Surveys rate direct calls and the company,
+ways, calls enter several queues, waits and talks are partial. Surveys rate direct calls and the company,
 are callbacks, are cut off, or lack their attempt or call. Two PBXs have calls with the same ids.
 """
 

@@ -11,7 +11,7 @@ from twisted.internet.task import LoopingCall
 
 from cc_bridge.records import AgentState, Outcome
 from cc_bridge.storage.queries.today import VisitRow
-from cc_bridge.wallboard.board import BoardAgent, LiveFigures, RatedQuestion, WaitingCaller, build_board
+from cc_bridge.wallboard.board import BoardAgent, BoardCaller, LiveFigures, RatedQuestion, build_board
 from cc_bridge.wallboard.thresholds import Threshold, Thresholds
 from cc_bridge.wallboard.today import RatingToday, Today
 from cc_bridge.web.auth import TokenAuth
@@ -40,7 +40,7 @@ PEOPLE = ("Sara Ahmadi", "مریم رضایی", "Ali Karimi", "علی موسوی
 def a_board(queues, *, names=False, calls=150, agents=14, nps=False, quiet=False):
     """Return a board with the first `queues` queues and with every kind of content.
 
-    With `nps`, the rating is an NPS of 0 instead of a CSAT. With `quiet`, nobody waits.
+    With `nps`, the rating is an NPS of 0 instead of a CSAT. With `quiet`, no caller waits.
     """
     rng, now = random.Random(4), time.time()
     question = RatedQuestion("agent", "nps" if nps else "csat")
@@ -65,7 +65,7 @@ def a_board(queues, *, names=False, calls=150, agents=14, nps=False, quiet=False
     states = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
     going_on = LiveFigures(
         waiting=[
-            WaitingCaller(queue, now - 12 * place, now - 12 * place - 400 * (place % 3))
+            BoardCaller(queue, now - 12 * place, now - 12 * place - 400 * (place % 3))
             for place, queue in enumerate(shown[:-1])
             for _ in range(0 if quiet or place >= 40 else place % 8)
         ],

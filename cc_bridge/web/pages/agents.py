@@ -19,7 +19,7 @@ from cc_bridge.web.access.visitor import Role
 from cc_bridge.web.pages.addresses import agent_address, comment_address
 from cc_bridge.web.pages.arguments import Span, filter_queues, span_of, stored_name
 from cc_bridge.web.pages.page import PageHost
-from cc_bridge.web.pages.visit import Answer, HtmlAnswer, PageError, Visit
+from cc_bridge.web.pages.visit import Answer, HtmlAnswer, PageError, PageVisit
 from cc_bridge.web.pages.worded_page import WordedPage, Wording
 
 __all__ = ["AgentFigures", "AgentReads", "AgentsPage", "has_worked"]
@@ -93,7 +93,7 @@ class AgentsPage(WordedPage):
         self._own_link = own_link
         self._sounds = sounds
 
-    def page(self, visit: Visit) -> Deferred[Answer]:
+    def page(self, visit: PageVisit) -> Deferred[Answer]:
         span = span_of(visit, self._days(), _DAYS, _LONGEST)
         asked = visit.argument("queue")
         if asked:
@@ -120,7 +120,7 @@ class AgentsPage(WordedPage):
 
         return self._reads.report(span, only).addCallback(answer)
 
-    def _all(self, visit: Visit, report: Report) -> dict[str, object]:
+    def _all(self, visit: PageVisit, report: Report) -> dict[str, object]:
         (table,) = report.tables
         is_admin = visit.visitor.has(Role.ADMIN)
         rows = [row for row in table.rows if visit.visitor.queues is None or has_worked(table, row)]
@@ -136,7 +136,7 @@ class AgentsPage(WordedPage):
         }
 
     def _one(
-        self, visit: Visit, agent: str, span: Span, only: Collection[str], values: dict[str, object]
+        self, visit: PageVisit, agent: str, span: Span, only: Collection[str], values: dict[str, object]
     ) -> Deferred[Answer]:
         def answer(found: AgentFigures) -> Answer:
             if not found.has_worked and visit.visitor.queues is not None:

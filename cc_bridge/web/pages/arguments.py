@@ -8,7 +8,7 @@ from unicodedata import category
 from cc_bridge.queue_names import QueueNames
 from cc_bridge.reports.calendar import Days, read_date
 from cc_bridge.web.access.visitor import Visitor
-from cc_bridge.web.pages.visit import PageError, Visit
+from cc_bridge.web.pages.visit import PageError, PageVisit
 
 __all__ = ["Span", "filter_queues", "span_of", "stored_name"]
 
@@ -25,7 +25,7 @@ class Span(NamedTuple):
     until: float
 
 
-def span_of(visit: Visit, days: Days, default: int, longest: int) -> Span:
+def span_of(visit: PageVisit, days: Days, default: int, longest: int) -> Span:
     """Return the span of days that the arguments `from` and `to` of a visit name.
 
     Without them, the span is the last `default` days, including today. Raises PageError (400) for a text that
@@ -61,7 +61,7 @@ def filter_queues(visitor: Visitor, configured: Iterable[str], asked: str) -> tu
     return sorted(filter(None, names)), names.spelled(asked) if asked else ""
 
 
-def _day(visit: Visit, name: str, default: date) -> date:
+def _day(visit: PageVisit, name: str, default: date) -> date:
     text = visit.argument(name)
     if not text:
         return default

@@ -13,7 +13,7 @@ from cc_bridge.web.pages.addresses import agent_address, comment_address, custom
 from cc_bridge.web.pages.arguments import stored_name
 from cc_bridge.web.pages.page import PageHost
 from cc_bridge.web.pages.shown import Shown, tel
-from cc_bridge.web.pages.visit import Answer, HtmlAnswer, PageError, Visit
+from cc_bridge.web.pages.visit import Answer, HtmlAnswer, PageError, PageVisit
 from cc_bridge.web.pages.worded_page import WordedPage, Wording
 
 __all__ = ["CallPage", "ReadJourney", "Step", "steps"]
@@ -65,7 +65,7 @@ class CallPage(WordedPage):
         self._recordings = recordings
         self._sounds = sounds
 
-    def page(self, visit: Visit) -> Deferred[Answer]:
+    def page(self, visit: PageVisit) -> Deferred[Answer]:
         if len(visit.path) != self.longest_path:
             raise PageError(404, "there is no such call")
         pbx, call_id = map(stored_name, visit.path)
@@ -80,7 +80,7 @@ class CallPage(WordedPage):
 
         return self._read(pbx, call_id).addCallback(answer)
 
-    def _html(self, visit: Visit, journey: CallJourney) -> Answer:
+    def _html(self, visit: PageVisit, journey: CallJourney) -> Answer:
         shown = self.shown(visit)
         queue = journey.call.queue if journey.call else next((each.queue for each in journey.visits), "")
         fields = fields_of_call(

@@ -13,7 +13,7 @@ from cc_bridge.customers.spoken_comment import StoredComment
 from cc_bridge.web.access.visitor import Role
 from cc_bridge.web.pages.arguments import stored_name
 from cc_bridge.web.pages.page import PageHost, PageResource
-from cc_bridge.web.pages.visit import Answer, PageError, RedirectAnswer, SoundAnswer, Visit
+from cc_bridge.web.pages.visit import Answer, PageError, PageVisit, RedirectAnswer, SoundAnswer
 
 __all__ = ["CommentsPage", "FindComment", "ReadSound"]
 
@@ -45,10 +45,10 @@ class CommentsPage(PageResource):
         self._read = read
         self._template = template
 
-    def page(self, visit: Visit) -> Deferred[Answer]:
+    def page(self, visit: PageVisit) -> Deferred[Answer]:
         return Deferred.fromCoroutine(self._sound(visit))
 
-    async def _sound(self, visit: Visit) -> Answer:
+    async def _sound(self, visit: PageVisit) -> Answer:
         if len(visit.path) != self.longest_path:
             raise PageError(404, "there is no such comment")
         found = await self._find(*map(stored_name, visit.path))

@@ -17,7 +17,7 @@ from cc_bridge.web.access.visitor import Role, Visitor
 from cc_bridge.web.pages.addresses import call_address, comment_address, customer_address
 from cc_bridge.web.pages.page import PageHost
 from cc_bridge.web.pages.shown import tel
-from cc_bridge.web.pages.visit import Answer, HtmlAnswer, PageError, RedirectAnswer, Visit
+from cc_bridge.web.pages.visit import Answer, HtmlAnswer, PageError, PageVisit, RedirectAnswer
 from cc_bridge.web.pages.worded_page import WordedPage, Wording
 
 __all__ = ["CustomerReads", "CustomersPage", "visible"]
@@ -62,7 +62,7 @@ class CustomersPage(WordedPage):
         self._numbers = numbers
         self._sounds = sounds
 
-    def page(self, visit: Visit) -> Answer | Deferred[Answer]:
+    def page(self, visit: PageVisit) -> Answer | Deferred[Answer]:
         if visit.path:
             return self._customer(visit, visit.path[0])
         text = visit.argument("q").strip()[:_LONGEST].replace("\0", "")
@@ -74,14 +74,14 @@ class CustomersPage(WordedPage):
             return self._found(visit, text, [])
         return Deferred.fromCoroutine(self._search(visit, text))
 
-    async def _search(self, visit: Visit, text: str) -> Answer:
+    async def _search(self, visit: PageVisit, text: str) -> Answer:
         found = await self._reads.search(text)
         if visit.visitor.queues is not None:
             queues = await self._reads.queues_called_by({each.caller_key for each in found})
             found = [each for each in found if any(map(visit.visitor.sees, queues.get(each.caller_key, ())))]
         return self._found(visit, text, found)
 
-    def _found(self, visit: Visit, text: str, found: list[FoundCustomer]) -> Answer:
+    def _found(self, visit: PageVisit, text: str, found: list[FoundCustomer]) -> Answer:
         values = {
             "shown": self.shown(visit),
             "text": text,
@@ -93,7 +93,7 @@ class CustomersPage(WordedPage):
         }
         return HtmlAnswer("customers.html.j2", values)
 
-    def _customer(self, visit: Visit, number: str) -> Answer | Deferred[Answer]:
+    def _customer(self, visit: PageVisit, number: str) -> Answer | Deferred[Answer]:
         keys = keys_of(number, self._numbers)
         if not keys:
             raise PageError(404, "this is not a phone number")

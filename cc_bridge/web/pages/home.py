@@ -1,7 +1,7 @@
 """The page at /: links to all pages that the visitor may see."""
 
 from cc_bridge.web.pages.page import PageResource
-from cc_bridge.web.pages.visit import Answer, HtmlAnswer, Visit
+from cc_bridge.web.pages.visit import Answer, HtmlAnswer, PageVisit
 
 __all__ = ["HomePage"]
 
@@ -11,5 +11,5 @@ class HomePage(PageResource):
 
     name = "home"
 
-    def page(self, visit: Visit) -> Answer:  # noqa: ARG002
+    def page(self, visit: PageVisit) -> Answer:  # noqa: ARG002
         return HtmlAnswer("home.html.j2")

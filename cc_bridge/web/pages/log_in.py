@@ -21,8 +21,8 @@ from cc_bridge.web.pages.visit import (
     Cookie,
     HtmlAnswer,
     PageError,
+    PageVisit,
     RedirectAnswer,
-    Visit,
     is_own_path,
 )
 from cc_bridge.web.rate_limit import RateLimiter
@@ -54,13 +54,13 @@ class LogInPage(PageResource):
         self._log_in = log_in
         self._limit = RateLimiter(_AT_ONCE, _A_SECOND)
 
-    def page(self, visit: Visit) -> Answer:
+    def page(self, visit: PageVisit) -> Answer:
         following = own_path(visit.argument("next"))
         if visit.visitor.name or visit.visitor.can_log_out:
             return RedirectAnswer(following)
         return self._form(visit, following)
 
-    def posted(self, visit: Visit) -> Answer | Deferred[Answer]:
+    def posted(self, visit: PageVisit) -> Answer | Deferred[Answer]:
         following = own_path(visit.form.get("next", ""))
         if wait := self._limit.take(visit.peer, self.host.clock.seconds()):
             return self._form(visit, following, "later", _TOO_MANY, wait)
@@ -78,7 +78,7 @@ class LogInPage(PageResource):
         return found.addCallback(checked)
 
     def _form(
-        self, visit: Visit, following: str, problem: str = "", code: int = 200, retry_after: int = 0
+        self, visit: PageVisit, following: str, problem: str = "", code: int = 200, retry_after: int = 0
     ) -> HtmlAnswer:
         """Return the page with the form; `problem` is the name of the text that says what was wrong."""
         rules = self._log_in.rules()
@@ -105,10 +105,10 @@ class LogOutPage(PageResource):
     name = "logout"
     accepts_form = True
 
-    def page(self, visit: Visit) -> Answer:
+    def page(self, visit: PageVisit) -> Answer:
         return HtmlAnswer("logout.html.j2") if visit.visitor.can_log_out else RedirectAnswer("/")
 
-    def posted(self, visit: Visit) -> Answer:
+    def posted(self, visit: PageVisit) -> Answer:
         if not visit.visitor.can_log_out:
             raise PageError(403, "you have no session here: log out where you have logged in")
         return RedirectAnswer("/login", (Cookie(SESSION_COOKIE, "", 0),))

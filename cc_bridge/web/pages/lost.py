@@ -19,7 +19,7 @@ from cc_bridge.web.pages.addresses import call_address, customer_address
 from cc_bridge.web.pages.arguments import Span, filter_queues, span_of, stored_name
 from cc_bridge.web.pages.page import PageHost
 from cc_bridge.web.pages.shown import tel
-from cc_bridge.web.pages.visit import Answer, FileAnswer, HtmlAnswer, PageError, RedirectAnswer, Visit
+from cc_bridge.web.pages.visit import Answer, FileAnswer, HtmlAnswer, PageError, PageVisit, RedirectAnswer
 from cc_bridge.web.pages.worded_page import WordedPage, Wording
 
 __all__ = ["SHOW", "LostCallReads", "LostPage", "TakeResult"]
@@ -81,13 +81,13 @@ class LostPage(WordedPage):
         self._queues = queues
         self._days = days
 
-    def page(self, visit: Visit) -> Deferred[Answer]:
+    def page(self, visit: PageVisit) -> Deferred[Answer]:
         return self._listed(visit)
 
-    def posted(self, visit: Visit) -> Deferred[Answer]:
+    def posted(self, visit: PageVisit) -> Deferred[Answer]:
         return Deferred.fromCoroutine(self._take(visit))
 
-    async def _take(self, visit: Visit) -> Answer:
+    async def _take(self, visit: PageVisit) -> Answer:
         pbx, call_id = (stored_name(visit.form.get(name, "")) for name in ("pbx", "call_id"))
         if not visit.visitor.name:
             raise PageError(403, "log in with your name to take a call")
@@ -100,7 +100,7 @@ class LostPage(WordedPage):
         taken = await self._reads.take(lost, visit.visitor.name)
         return await self._listed(visit, taken.follow_up) if taken.refused else RedirectAnswer(visit.address)
 
-    def _listed(self, visit: Visit, late: FollowUp | None = None) -> Deferred[Answer]:
+    def _listed(self, visit: PageVisit, late: FollowUp | None = None) -> Deferred[Answer]:
         """Return the list; `late` is a follow-up that another person has taken or closed before."""
         span = span_of(visit, self._days(), _DAYS, _LONGEST)
         queue, show = visit.argument("queue"), visit.argument("show")
@@ -122,7 +122,7 @@ class LostPage(WordedPage):
 
         return self._reads.listed(span.since, span.until, wanted).addCallback(answer)
 
-    def _html(self, visit: Visit, span: Span, found: list[LostCaller], late: FollowUp | None) -> Answer:
+    def _html(self, visit: PageVisit, span: Span, found: list[LostCaller], late: FollowUp | None) -> Answer:
         shown = self.shown(visit)
         queues, queue = filter_queues(visit.visitor, self._queues(), visit.argument("queue"))
         values = {

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from cc_bridge.web.pages.page import PageResource
-from cc_bridge.web.pages.visit import Answer, PageError, Visit
+from cc_bridge.web.pages.visit import Answer, PageError, PageVisit
 
 __all__ = ["NotFoundPage"]
 
@@ -15,5 +15,5 @@ class NotFoundPage(PageResource):
     longest_path = 100
     is_open: ClassVar[bool] = True
 
-    def page(self, visit: Visit) -> Answer:  # noqa: ARG002
+    def page(self, visit: PageVisit) -> Answer:  # noqa: ARG002
         raise PageError(404, "there is no such page")

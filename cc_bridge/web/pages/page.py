@@ -27,10 +27,10 @@ from cc_bridge.web.pages.visit import (
     FileAnswer,
     HtmlAnswer,
     PageError,
+    PageVisit,
     RedirectAnswer,
     Refusal,
     SoundAnswer,
-    Visit,
     is_own_path,
 )
 from cc_bridge.web.proxies import is_behind_tls, peer_of
@@ -106,11 +106,11 @@ class PageResource(LeafResource):
         if self.accepts_form:
             self.methods = (*self.methods, b"POST")
 
-    def page(self, visit: Visit) -> Answer | Deferred[Answer]:
+    def page(self, visit: PageVisit) -> Answer | Deferred[Answer]:
         """Return the answer to a visit. Raises PageError for a request that the page cannot answer."""
         raise NotImplementedError
 
-    def posted(self, visit: Visit) -> Answer | Deferred[Answer]:
+    def posted(self, visit: PageVisit) -> Answer | Deferred[Answer]:
         """Apply the posted form of a visit, and return the answer. Raises PageError for a wrong form."""
         raise NotImplementedError
 
@@ -131,7 +131,7 @@ class PageResource(LeafResource):
         form = _form(request) if request.method == b"POST" else {}
         secret = self.host.access.form_key(request)
         address = quote(request.uri, safe=_URL_SIGNS)
-        visit = Visit(
+        visit = PageVisit(
             visitor,
             chosen.language,
             chosen.theme,
@@ -148,7 +148,7 @@ class PageResource(LeafResource):
             return refuse(request, refusal.code, refusal.text)
         return self._later(request, visit, Deferred.fromCoroutine(self._made(request, visit, secret)))
 
-    async def _made(self, request: Request, visit: Visit, secret: str) -> Answer:
+    async def _made(self, request: Request, visit: PageVisit, secret: str) -> Answer:
         if refusal := visit.visitor.lacks(self.role):
             raise PageError(refusal.code, refusal.text)
         if request.method == b"POST":
@@ -157,13 +157,13 @@ class PageResource(LeafResource):
         return await made if isinstance(made, Deferred) else made
 
     @staticmethod
-    def _check_form(request: Request, visit: Visit, secret: str) -> None:
+    def _check_form(request: Request, visit: PageVisit, secret: str) -> None:
         """Raise PageError if a posted form may come from a page of another site."""
         came_from = request.getHeader("sec-fetch-site") or "same-origin"
         if not is_form_key(visit.form.get("key", ""), secret) or came_from != "same-origin":
             raise PageError(403, "this form is not from your session: open the page again")
 
-    def _later(self, request: Request, visit: Visit, made: Deferred[Answer]) -> int:
+    def _later(self, request: Request, visit: PageVisit, made: Deferred[Answer]) -> int:
         """Render the answer in a thread, then send it. An error becomes an error page."""
         gone: list[object] = []
         request.notifyFinish().addErrback(gone.append)
@@ -201,7 +201,7 @@ class PageResource(LeafResource):
         made.addCallbacks(send, lost)
         return NOT_DONE_YET
 
-    def _body(self, request: Request, visit: Visit, answer: Answer) -> bytes | Deferred[bytes]:
+    def _body(self, request: Request, visit: PageVisit, answer: Answer) -> bytes | Deferred[bytes]:
         """Set the headers of the response for an answer, and return the body of the response."""
         if isinstance(answer, SoundAnswer):
             return part_of(request, answer.content, answer.content_type)

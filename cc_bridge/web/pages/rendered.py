@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode
 from cc_bridge.reports.render.chart_geometry import CHART_STYLE
 from cc_bridge.reports.render.localization import Language, Localization
 from cc_bridge.web.pages.navigation import visible
-from cc_bridge.web.pages.visit import Visit
+from cc_bridge.web.pages.visit import PageVisit
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -60,7 +60,7 @@ def _environment(language: Language) -> "Environment":
 def rendered(
     template: str,
     page: str,
-    visit: Visit,
+    visit: PageVisit,
     values: Mapping[str, object],
     links: Mapping[str, str],
     notice: str,

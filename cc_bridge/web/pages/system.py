@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from cc_bridge.records import Gap
 from cc_bridge.web.access.visitor import Role
 from cc_bridge.web.pages.page import PageHost
-from cc_bridge.web.pages.visit import Answer, HtmlAnswer, Visit
+from cc_bridge.web.pages.visit import Answer, HtmlAnswer, PageVisit
 from cc_bridge.web.pages.worded_page import WordedPage, Wording
 
 __all__ = ["SystemFact", "SystemPage", "SystemState"]
@@ -57,7 +57,7 @@ class SystemPage(WordedPage):
         self._state = state
         self._gaps = gaps
 
-    def page(self, visit: Visit) -> Deferred[Answer]:
+    def page(self, visit: PageVisit) -> Deferred[Answer]:
         values: dict[str, object] = {"shown": self.shown(visit), "state": self._state()}
 
         def answer(gaps: list[Gap] | None) -> Answer:

@@ -14,10 +14,10 @@ __all__ = [
     "FileAnswer",
     "HtmlAnswer",
     "PageError",
+    "PageVisit",
     "RedirectAnswer",
     "Refusal",
     "SoundAnswer",
-    "Visit",
     "is_own_path",
 ]
 
@@ -42,7 +42,7 @@ class PageError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class PageVisit:
     """One request for a page.
 
     path: the parts of the URL path after the page's own path

@@ -6,7 +6,7 @@ from cc_bridge.reports.render.localization import Language, Localization
 from cc_bridge.web.pages.page import PageHost, PageResource
 from cc_bridge.web.pages.rendered import texts
 from cc_bridge.web.pages.shown import Shown
-from cc_bridge.web.pages.visit import Visit
+from cc_bridge.web.pages.visit import PageVisit
 
 __all__ = ["WordedPage", "Wording"]
 
@@ -21,6 +21,6 @@ class WordedPage(PageResource):
         super().__init__(host)
         self.wording = wording
 
-    def shown(self, visit: Visit) -> Shown:
+    def shown(self, visit: PageVisit) -> Shown:
         """Return the form in which the page shows values to the visitor."""
         return Shown(self.wording(visit.language), texts()[visit.language]["terms"])

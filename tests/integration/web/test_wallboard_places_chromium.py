@@ -62,7 +62,7 @@ CLIPPED = """
   return wrong;
 })()
 """
-# The Persian zeros that stand alone. Smaller than 40 px, nobody can read them.
+# The Persian zeros that stand alone. Smaller than 40 px, they cannot be read from afar.
 LONE_ZEROS = """
 [...document.querySelectorAll("body *")]
   .filter((element) => element.getClientRects().length && !element.children.length)
@@ -163,7 +163,7 @@ def test_pages_show_every_queue_and_agent_in_turn(show):
     assert set(queues) == set(page.value("board.queues.map((queue) => queue.title.en)"))
     assert len(agents) == 70
     assert said[:2] == ["1 to 8 of 40", "9 to 16 of 40"]
-    # It turns by itself, unless the viewer stops it.
+    # The page turns automatically, unless the viewer stops it.
     before = page.value(NAMES)
     page.value("turnedAt -= TURN_MS; draw()")
     assert page.value(NAMES) != before

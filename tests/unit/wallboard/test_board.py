@@ -10,7 +10,7 @@ import pytest
 from cc_bridge.kpis.service_level import Share, VisitCounts
 from cc_bridge.records import AgentState, Outcome
 from cc_bridge.storage.queries.today import VisitRow
-from cc_bridge.wallboard.board import BoardAgent, LiveFigures, RatedQuestion, WaitingCaller, build_board
+from cc_bridge.wallboard.board import BoardAgent, BoardCaller, LiveFigures, RatedQuestion, build_board
 from cc_bridge.wallboard.thresholds import Severity, Threshold, Thresholds
 from cc_bridge.wallboard.today import RatingToday, Today
 from cc_bridge.web.wallboard_json import as_json
@@ -35,7 +35,7 @@ def visit(number, wait=10.0, outcome=Outcome.ANSWERED, queue="sales", at=NOON, p
 
 def waits(queue, seconds, before=0.0):
     """Return a caller who has waited in a queue for `seconds`, and in earlier queues for `before`."""
-    return WaitingCaller(queue, NOON - seconds, NOON - seconds - before)
+    return BoardCaller(queue, NOON - seconds, NOON - seconds - before)
 
 
 def rated(number, value=5, queue="sales", kind="csat", question="agent", at=NOON):

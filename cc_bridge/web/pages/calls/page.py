@@ -21,7 +21,7 @@ from cc_bridge.web.pages.calls.words import FilterSentence
 from cc_bridge.web.pages.page import PageHost, PageResource
 from cc_bridge.web.pages.rendered import texts
 from cc_bridge.web.pages.shown import Shown
-from cc_bridge.web.pages.visit import Answer, FileAnswer, HtmlAnswer, PageError, Visit
+from cc_bridge.web.pages.visit import Answer, FileAnswer, HtmlAnswer, PageError, PageVisit
 from cc_bridge.web.resources import TreeResource
 
 __all__ = ["CallListReader", "CallListSettings", "CallTree", "CallsPage", "Read"]
@@ -72,7 +72,7 @@ class CallsPage(PageResource):
         self._settings = settings
         self._read = read
 
-    def page(self, visit: Visit) -> Deferred[Answer]:
+    def page(self, visit: PageVisit) -> Deferred[Answer]:
         request = self._request(visit)
         wanted = request.wanted
         # Also with a row of one own queue: the details of a call leave out the queues of other leads.
@@ -92,7 +92,7 @@ class CallsPage(PageResource):
 
         return self._read(answer)
 
-    def _request(self, visit: Visit) -> CallRequest:
+    def _request(self, visit: PageVisit) -> CallRequest:
         """Return the request of a visit. Raises PageError for a wrong one, or for queues of another lead."""
         today = self._settings.days().today(visit.now)
         try:

@@ -23,7 +23,7 @@ from cc_bridge.web.pages.page import PageHost, PageResource
 from cc_bridge.web.pages.reports.addresses import Addresses
 from cc_bridge.web.pages.reports.request import MakeQuery, ReportRequest, report_request
 from cc_bridge.web.pages.reports.view import ReportPage, report_values
-from cc_bridge.web.pages.visit import Answer, FileAnswer, HtmlAnswer, PageError, Visit
+from cc_bridge.web.pages.visit import Answer, FileAnswer, HtmlAnswer, PageError, PageVisit
 
 __all__ = ["ReportReader", "ReportSettings", "ReportsPage", "without_persons"]
 
@@ -80,13 +80,13 @@ class ReportsPage(PageResource):
         self._settings = settings
         self._read = read
 
-    def page(self, visit: Visit) -> Answer | Deferred[Answer]:
+    def page(self, visit: PageVisit) -> Answer | Deferred[Answer]:
         if not visit.path:
             return self._list(visit)
         request = report_request(visit, visit.path[0], self._settings.query, self._settings.days())
         return self._read(lambda reader: self._answer(visit, request, reader))
 
-    def _list(self, visit: Visit) -> Answer:
+    def _list(self, visit: PageVisit) -> Answer:
         addresses = Addresses(visit.address)
         names = [name for name in REPORTS if name != "agents" or visit.visitor.has(Role.LEAD)]
         found = [(name, addresses.of_report(name)) for name in names]
@@ -96,7 +96,7 @@ class ReportsPage(PageResource):
         titles = {name: wording.text("titles", name) for name in names}
         return HtmlAnswer("reports.html.j2", {"reports": found, "titles": titles})
 
-    def _answer(self, visit: Visit, request: ReportRequest, reader: ReportReader) -> Answer:
+    def _answer(self, visit: PageVisit, request: ReportRequest, reader: ReportReader) -> Answer:
         """Return the page or the file of a request."""
 
         def made(query: ReportQuery) -> Report:

@@ -11,7 +11,7 @@ from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.registry import REPORTS
 from cc_bridge.reports.spans import ReportSpan, SpanLength, chosen_span, free_span
 from cc_bridge.web.access.visitor import Role, Visitor
-from cc_bridge.web.pages.visit import PageError, Visit
+from cc_bridge.web.pages.visit import PageError, PageVisit
 
 __all__ = ["FORMATS", "MakeQuery", "ReportRequest", "report_request"]
 
@@ -52,7 +52,7 @@ class ReportRequest:
         return replace(self.query, first=self.span.before_first, last=self.span.before_last)
 
 
-def report_request(visit: Visit, name: str, make: MakeQuery, days: Days) -> ReportRequest:
+def report_request(visit: PageVisit, name: str, make: MakeQuery, days: Days) -> ReportRequest:
     """Return the request of a visit for the report called `name`.
 
     Raises PageError: 400 for a wrong choice, 403 for agents that the visitor may not see, 404 for an unknown
@@ -105,7 +105,7 @@ def _persons(visitor: Visitor, queues: tuple[str, ...], *, needed: bool) -> bool
     return True
 
 
-def _span(visit: Visit, name: str, days: Days) -> ReportSpan:
+def _span(visit: PageVisit, name: str, days: Days) -> ReportSpan:
     today = days.today(visit.now)
     first, last = _day(visit, "from"), _day(visit, "to")
     length = _one_of(visit, "span", tuple(SpanLength))
@@ -122,7 +122,7 @@ def _span(visit: Visit, name: str, days: Days) -> ReportSpan:
     return free_span(first, last, today)
 
 
-def _changed(visit: Visit, span: ReportSpan) -> date:
+def _changed(visit: PageVisit, span: ReportSpan) -> date:
     """Return the first day after a change; without one in the URL, the middle of the span."""
     changed = _day(visit, "at") or span.first + timedelta(span.n // 2)
     if not span.first < changed <= span.last:
@@ -132,7 +132,7 @@ def _changed(visit: Visit, span: ReportSpan) -> date:
     return changed
 
 
-def _day(visit: Visit, name: str) -> date | None:
+def _day(visit: PageVisit, name: str) -> date | None:
     text = visit.argument(name)
     try:
         return read_date(text) if text else None
@@ -140,14 +140,14 @@ def _day(visit: Visit, name: str) -> date | None:
         raise PageError(400, f"{name}: {error}") from error
 
 
-def _names(visit: Visit, name: str) -> tuple[str, ...]:
+def _names(visit: PageVisit, name: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(value for value in visit.arguments.get(name, ()) if value))
     if len(names) > _MOST_QUEUES or any(len(each) > _LONGEST for each in names):
         raise PageError(400, f"{name}: too many or too long names")
     return names
 
 
-def _one_of(visit: Visit, name: str, known: tuple[_Choice, ...]) -> _Choice | None:
+def _one_of(visit: PageVisit, name: str, known: tuple[_Choice, ...]) -> _Choice | None:
     """Return the choice called `name`; None if the URL has none."""
     text = visit.argument(name)
     if not text:

@@ -82,7 +82,7 @@ def cells(report):
 
 
 def listed(connection, report, wanted, **part):
-    """Return a part of a list, whose filter goes through the address of its page."""
+    """Return a part of a list, with the filter as the address of its page has it."""
     again = CallFilter.from_query(parse_qs(wanted.to_query()), FIRST, FIRST)
     assert again == wanted
     ask = replace(
