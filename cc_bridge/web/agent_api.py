@@ -19,8 +19,8 @@ from cc_bridge.web.agent_links import AgentLinks, BadLink
 from cc_bridge.web.auth import ONLY_WITH_ONE, bearer
 from cc_bridge.web.json_resource import JsonResource, as_bytes, usual_rate
 from cc_bridge.web.pages.comments import ReadSound
+from cc_bridge.web.preferences import preferences
 from cc_bridge.web.resources import TreeResource, fault, part_of
-from cc_bridge.web.static_pages import chosen_language
 
 if TYPE_CHECKING:
     from cc_bridge.reports.render.localization import Language
@@ -83,7 +83,7 @@ class AgentResource(JsonResource):
                     comment["sound"] = f"api/agent/comments/{key}"
             return as_bytes(figures | {"link_ends": until})
 
-        answer = self._read(agent, int(days), chosen_language(request))
+        answer = self._read(agent, int(days), preferences(request).language)
         return self.later(request, answer.addCallback(found))
 
 

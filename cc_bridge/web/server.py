@@ -1,4 +1,4 @@
-"""The HTTP site: /metrics, /healthz, /readyz, the pages /wallboard, /agent and /follow-ups, /fonts and /api.
+"""The HTTP site: /metrics, /healthz, /readyz, /wallboard, /agent, /fonts, /api and the pages for persons.
 
 /wallboard and /api check access; the other paths are open. prometheus_client has a Twisted resource for
 /metrics, but it renders in a pool thread. The daemon's gauges read objects that the reactor changes. So this
@@ -19,7 +19,7 @@ from cc_bridge.web.connection import HttpLimits
 from cc_bridge.web.page_site import PageSite
 from cc_bridge.web.proxies import TrustedProxies
 from cc_bridge.web.resources import AccessCheck, LeafResource, TreeResource
-from cc_bridge.web.static_pages import agent, app, follow_ups, fonts, wallboard
+from cc_bridge.web.static_pages import agent, app, fonts, wallboard
 from cc_bridge.web.wallboard_api import WallboardEventsResource, WallboardResource
 from cc_bridge.web.wallboard_stream import EventStream
 
@@ -100,7 +100,6 @@ def site(
     proxies: TrustedProxies | None = None,
     home: LeafResource | None = None,
     pages: Mapping[str, Resource] | None = None,
-    persons: AccessCheck | None = None,
     scraper: AccessCheck | None = None,
     missing: Resource | None = None,
     **api: Resource,
@@ -112,9 +111,8 @@ def site(
     do its work. `access` protects the wallboard. `board` returns the current wallboard as JSON, and `stream`
     sends it at each change. `reactor` is the clock of all time limits. `limits` are the limits of connections
     and requests. `proxies` are the proxies whose X-Forwarded headers are believed. `home` is the page at /.
-    `pages` are the pages for persons, by the first part of their path. `persons` protects the page
-    /follow-ups, and `scraper` the page /metrics. `missing` is the page of an unknown address. `api` are
-    further resources below /api.
+    `pages` are the pages for persons, by the first part of their path. `scraper` protects the page /metrics.
+    `missing` is the page of an unknown address. `api` are further resources below /api.
     """
     live = TreeResource(WallboardResource(board, access), events=WallboardEventsResource(stream, access))
     root = TreeResource(
@@ -127,7 +125,7 @@ def site(
         agent=agent(),
         app=app(),
         fonts=fonts(),
-        **{"follow-ups": follow_ups(persons), **(pages or {})},
+        **(pages or {}),
     )
     root.missing = missing
     return PageSite(root, reactor, limits, proxies)

@@ -1,26 +1,21 @@
-"""The browser pages /wallboard, /agent and /follow-ups in HTML, CSS and JavaScript, and the font at /fonts.
+"""The browser pages /wallboard and /agent in HTML, CSS and JavaScript, and the font at /fonts.
 
-The server inserts the requested language and colour theme into a page, so that they do not change after the
-page was shown. The URL of the request names both, as `?lang=` and `?theme=`. A language or theme that the
-pages do not have is ignored. All data comes from /api. The page /agent, the files of the pages and the font
+The server inserts the visitor's language and colour theme into a page, so that they do not change after the
+page was shown. All data comes from /api. The page /agent, the files of the pages and the font
 are open, because they contain no data; /api checks access. README.md beside the font names its origin.
 """
 
-import re
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING
 
 from twisted.web.http import Request
 
 from cc_bridge.reports.render.chart_geometry import CHART_STYLE
 from cc_bridge.web.compression import accepts_gzip, compressed
+from cc_bridge.web.preferences import DIRECTIONS, preferences
 from cc_bridge.web.resources import AccessCheck, LeafResource, TreeResource, fault
 
-if TYPE_CHECKING:
-    from cc_bridge.reports.render.localization import Language
-
-__all__ = ["agent", "app", "chosen_language", "follow_ups", "fonts", "wallboard"]
+__all__ = ["agent", "app", "fonts", "wallboard"]
 
 _STATIC = Path(__file__).parent / "static"
 _TYPES = {
@@ -31,9 +26,6 @@ _TYPES = {
 }
 # A font's file name contains its version, so a browser may cache the file for a year.
 _CACHED = {".woff2": "public, max-age=31536000, immutable"}
-_DIRECTIONS = {"en": "ltr", "fa": "rtl"}  # by language; the first is the default
-_THEMES = ("light", "dark")
-_ACCEPTED = re.compile(r"\s*([a-z]{1,8})[^,;]*(?:;\s*q=([0-9.]{1,5}))?", re.IGNORECASE | re.ASCII)
 
 
 class _PageResource(LeafResource):
@@ -47,11 +39,10 @@ class _PageResource(LeafResource):
         self._template = Template(path.read_text(encoding="utf-8"))
 
     def answer(self, request: Request) -> bytes:
-        language = chosen_language(request)
-        theme = _asked(request, b"theme", _THEMES)
+        language, theme = preferences(request)
         request.setHeader("content-language", language)
-        request.setHeader("vary", "Accept-Language")
-        page = self._template.substitute(language=language, direction=_DIRECTIONS[language], theme=theme)
+        request.setHeader("vary", "Accept-Language, Cookie")
+        page = self._template.substitute(language=language, direction=DIRECTIONS[language], theme=theme)
         return page.encode()
 
 
@@ -103,14 +94,6 @@ def agent() -> TreeResource:
     return _screen("agent", _STATIC / "people" / "agent.html")
 
 
-def follow_ups(access: AccessCheck | None = None) -> TreeResource:
-    """Return the resource at /follow-ups, which `access` protects, with its files, which are open."""
-    page = _STATIC / "people" / "follow-ups.html"
-    return TreeResource(
-        _PageResource(page, access), **_files(page.parent), **{"": _SlashRedirect("follow-ups")}
-    )
-
-
 def app() -> TreeResource:
     """Return the resource at /app, with the style sheet, script and icon of the pages for persons."""
     charts = {CHART_STYLE.name: _FileResource(CHART_STYLE, None)}
@@ -130,35 +113,3 @@ def _screen(name: str, page: Path, access: AccessCheck | None = None) -> TreeRes
 
 def _files(folder: Path, access: AccessCheck | None = None) -> dict[str, _FileResource]:
     return {path.name: _FileResource(path, access) for path in folder.iterdir() if path.suffix in _TYPES}
-
-
-def chosen_language(request: Request) -> "Language":
-    """Return the language in the URL (`?lang=`); without one, the language that the browser prefers."""
-    asked = _asked(request, b"lang", _DIRECTIONS)
-    language = asked or _accepted(request.getHeader("accept-language") or "")
-    return "fa" if language == "fa" else "en"
-
-
-def _asked(request: Request, name: bytes, known: tuple[str, ...] | dict[str, str]) -> str:
-    """Return the value of the parameter `name` in the URL of the request, such as the theme.
-
-    The result is empty if the parameter is missing or if its value is not in `known`.
-    """
-    word = (request.args or {}).get(name, [b""])[-1].decode("ascii", "replace")
-    return word if word in known else ""
-
-
-def _accepted(header: str) -> str:
-    """Return the page language that the browser prefers by its Accept-Language header.
-
-    The pages are available in English and Persian. English is the default. RFC 9110, 12.5.4, defines the
-    header.
-    """
-    liked: dict[str, float] = {}
-    for part in header.split(",")[:20]:
-        if found := _ACCEPTED.match(part):
-            try:
-                liked.setdefault(found[1].lower(), float(found[2] or 1))
-            except ValueError:
-                continue
-    return max(_DIRECTIONS, key=lambda language: liked.get(language, 0.0))

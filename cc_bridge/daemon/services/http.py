@@ -54,7 +54,6 @@ class Http(ListeningService):
             TrustedProxies(http.trusted_proxies),
             pages.home,
             pages.resources,
-            access.persons,
             BearerAuth(http.host, http.access_token()) if http.metrics_need_token else None,
             pages.missing,
             **api,

@@ -9,6 +9,7 @@ from cc_bridge.daemon.services.access import Access
 from cc_bridge.daemon.services.call_pages import calls_page
 from cc_bridge.daemon.services.report_pages import report_pages
 from cc_bridge.reports.render.localization import Language
+from cc_bridge.web.pages.follow_ups import FollowUpsPage
 from cc_bridge.web.pages.home import HomePage
 from cc_bridge.web.pages.log_in import LogInPage, LogOutPage
 from cc_bridge.web.pages.not_found import NotFoundPage
@@ -45,6 +46,7 @@ class Pages(DaemonService):
         self.report_reads = context.database.read_pool("reports", _REPORT_READS)
         self.resources: dict[str, Resource] = {
             "calls": self.calls,
+            "follow-ups": FollowUpsPage(self.host),
             "login": LogInPage(self.host, access.site, access.log_in),
             "logout": LogOutPage(self.host),
             "reports": report_pages(self.host, self.report_reads, _REPORT_READS, lambda: self.config),

@@ -14,14 +14,15 @@ ISOLATE, LEFT_TO_RIGHT, END = "\u2068", "\u2066", "\u2069"  # Unicode isolates: 
 _DIGIT = "0-9\u06f0-\u06f9"
 _PARTS = re.compile(
     "[\u2066-\u2068][^\u2069]*\u2069|"  # a part that is isolated already
-    f"[+\u2212-]?[{_DIGIT}](?:[{_DIGIT}.,:/'\u066b\u066c]*[{_DIGIT}])?(?:\\s?[%\u066a])?"
+    f"[+\u2212-]?[{_DIGIT}](?:[{_DIGIT}.,:/'\u066b\u066c-]*[{_DIGIT}])?(?:\\s?[%\u066a])?"
 )
 
 
 def isolated_numbers(text: str) -> str:
     """Return a text in which each number, with its sign and per cent sign, is isolated.
 
-    A part of the text that is isolated already stays unchanged.
+    A date such as 2026-11-01 is isolated as a whole. A part of the text that is isolated already stays
+    unchanged.
     """
     return _PARTS.sub(_isolated, text)
 

@@ -19,7 +19,6 @@ from cc_bridge.reports.render.localization import Language
 from cc_bridge.web.access.form_keys import form_key, is_form_key
 from cc_bridge.web.access.visitor import Role, Visitor
 from cc_bridge.web.compression import accepts_gzip, compressed
-from cc_bridge.web.pages.preferences import preferences
 from cc_bridge.web.pages.rendered import rendered
 from cc_bridge.web.pages.visit import (
     Answer,
@@ -33,6 +32,7 @@ from cc_bridge.web.pages.visit import (
     SoundAnswer,
     is_own_path,
 )
+from cc_bridge.web.preferences import preferences
 from cc_bridge.web.proxies import is_behind_tls, peer_of
 from cc_bridge.web.resources import NOT_DONE_YET, LeafResource, fault, part_of, refuse
 

@@ -74,7 +74,7 @@ class Desk:
         stream = EventStream(lambda: 1, lambda: None, reactor, 1)
         pages = site(
             lambda _: (b"", "text/plain"), dict, dict, access.wall, dict, stream, home=own.home,
-            pages=own.resources, persons=access.persons, agent=agent.resource,
+            pages=own.resources, agent=agent.resource,
             **{"follow-ups": follow_ups.resource},
         )  # fmt: skip
         self._port = reactor.listenTCP(0, pages, interface="127.0.0.1")
@@ -410,9 +410,7 @@ def test_another_token_opens_nothing_and_leaving_closes(browser, desk):
     log_in(page)
     page.wait(f"document.getElementById('list') !== null && {LISTED} === 3")  # Sara's follow-ups
     assert page.value("document.cookie") == ""
-    page.value("document.getElementById('leave').click()")
-    page.wait("location.pathname === '/logout' && document.querySelector('main button') !== null")
-    page.value("document.querySelector('main button').click()")
+    page.value("document.querySelector('.log-out button').click()")
     page.wait(f"location.pathname === '/login' && {LOG_IN}")
     page.open(f"{desk.url}/follow-ups")
     page.wait(LOG_IN)
@@ -446,7 +444,7 @@ def test_a_lead_acts_by_the_name_of_the_log_in_on_the_own_queues(
         assert page.value(WIDE) == []
         log_in(page, PASSWORD, "Sara")
         page.wait(f"document.getElementById('list') !== null && {LISTED} === 3")  # of the queue sales
-        assert page.text("#user") == "sara"
+        assert page.text(".user") == "sara"
         assert page.value("document.getElementById('typed').hidden")
         page.picture(tmp_path / "follow-ups.png")
         assert page.value(WIDE) == []

@@ -52,7 +52,7 @@ def browser():
     browser.address, browser.path = "127.0.0.1", "/calls"
     browser.site = site(
         lambda _accept: (b"a 1\n" * 5000, "text/plain"), dict, dict, checks.wall,
-        lambda: {"queues": ["x" * 3000]}, None, pages={"calls": Page(host)}, persons=checks.persons,
+        lambda: {"queues": ["x" * 3000]}, None, pages={"calls": Page(host)},
     )  # fmt: skip
     return browser
 
@@ -81,7 +81,7 @@ def test_a_file_is_compressed_if_it_is_a_text(browser, kind, is_short):
 
 
 def test_files_of_pages_are_compressed_and_fonts_are_not(browser):
-    for path in ("/app/app.css", "/follow-ups/follow-ups.js", "/wallboard/wallboard.js"):
+    for path in ("/app/app.css", "/app/follow-ups.js", "/wallboard/wallboard.js"):
         short = browser.ask(path, **SARA, **GZIP)
         assert gzip.decompress(short.body) == browser.ask(path, **SARA).body
         assert short.headers["vary"] == "Accept-Encoding"

@@ -75,7 +75,6 @@ class DaemonSite(Browsing):
             checks.wall,
             dict,
             stream,
-            persons=checks.persons,
             **{"follow-ups": pages},
         )
         self.session = f"{SESSION_COOKIE}={checks.site.sessions.start('')}" if token else ""
@@ -169,15 +168,6 @@ def test_the_list_can_be_of_one_owner_and_of_some_states(daemon_site):
         ("<b>", {FollowUpState.OPEN, FollowUpState.TAKEN}, None),
     ]
     assert daemon_site.ask(f"{AT}?state=lost").code == 400
-
-
-def test_the_page_itself_holds_nothing(daemon_site):
-    assert daemon_site.ask("/follow-ups", token="").code == 401
-    for path in ("/follow-ups", "/follow-ups/follow-ups.js", "/follow-ups/people.css"):
-        response = daemon_site.ask(path, token="", Cookie=daemon_site.session)
-        assert response.code == 200
-        assert "default-src 'none'" in response.headers["content-security-policy"]
-    assert daemon_site.ask("/follow-ups/", token="").headers["location"] == "../follow-ups"
 
 
 # -- actions

@@ -130,7 +130,7 @@ def test_the_token_opens_and_a_wrong_one_does_not(daemon_site, path):
 
 def test_a_browser_gets_a_cookie_for_the_token_and_needs_it_no_more(daemon_site):
     guarded = daemon_site(host="0.0.0.0", token=TOKEN)
-    shown = guarded.get(f"/wallboard?lang=fa&token={TOKEN}").headers["set-cookie"]
+    shown = guarded.get(f"/wallboard?token={TOKEN}").headers["set-cookie"]
     cookie, *attributes = shown.split("; ")
     assert TOKEN not in shown
     assert {each.lower() for each in attributes} >= {"httponly", "samesite=strict", "path=/"}
@@ -139,6 +139,11 @@ def test_a_browser_gets_a_cookie_for_the_token_and_needs_it_no_more(daemon_site)
     assert daemon_site(host="0.0.0.0", token=TOKEN).get("/api/live", Cookie=cookie).code == 200
     assert daemon_site(host="0.0.0.0", token=TOKEN + "2").get("/api/live", Cookie=cookie).code == 401
     assert "set-cookie" not in guarded.get("/api/live", Authorization=f"Bearer {TOKEN}").headers
+
+
+def test_the_wallboard_has_the_language_that_was_chosen_on_another_page(daemon_site):
+    page = daemon_site().get("/wallboard", Cookie="cc_bridge_language=fa; cc_bridge_theme=dark")
+    assert b'<html lang="fa" dir="rtl" data-asked="dark">' in page.body
 
 
 def test_behind_a_proxy_with_tls_the_cookie_stays_behind_tls(daemon_site):

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.logger import formatEvent
 
 from cc_bridge.web.access import log_in as log_in_module
+from cc_bridge.web.pages.follow_ups import FollowUpsPage
 from cc_bridge.web.pages.home import HomePage
 from cc_bridge.web.pages.log_in import LogInPage, LogOutPage, own_path
 from cc_bridge.web.pages.not_found import NotFoundPage
@@ -35,8 +36,9 @@ class Browser(Browsing):
             lambda _accept: (b"", ""), dict, dict, self.checks.wall, dict, None, home=HomePage(host),
             pages={
                 "login": LogInPage(host, self.checks.site, self.checks.log_in), "logout": LogOutPage(host),
+                "follow-ups": FollowUpsPage(host),
             },
-            persons=self.checks.persons, missing=NotFoundPage(host),
+            missing=NotFoundPage(host),
         )  # fmt: skip
         self.cookies = {}
 

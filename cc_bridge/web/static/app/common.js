@@ -20,7 +20,7 @@ const dayAndTime = new Intl.DateTimeFormat(locale, {
 });
 
 // In right-to-left text, a number without an isolate can exchange its sides with a sign or with another number.
-const NUMBERS = /[\u2066-\u2068][^\u2069]*\u2069|[+\u2212-]?[\d\u06f0-\u06f9](?:[\d\u06f0-\u06f9.,:/\u066b\u066c]*[\d\u06f0-\u06f9])?(?:\s?[%\u066a])?/g;
+const NUMBERS = /[\u2066-\u2068][^\u2069]*\u2069|[+\u2212-]?[\d\u06f0-\u06f9](?:[\d\u06f0-\u06f9.,:/\u066b\u066c-]*[\d\u06f0-\u06f9])?(?:\s?[%\u066a])?/g;
 const isolate = (found) => (/^[\u2066-\u2068]/.test(found) ? found : `\u2066${found}\u2069`);
 const readable = (text) => (page.dir === "rtl" ? text.replace(NUMBERS, isolate) : text);
 

@@ -6,7 +6,7 @@
 
 const WORDS = {
   en: {
-    page: "Follow-ups", by: "Your name", signed: "Signed in:", owner: "Owner", state: "Show", leave: "Log out",
+    by: "Your name", owner: "Owner", state: "Show",
     states: { "open,taken": "not closed", open: "open", taken: "taken", "done,dismissed": "closed" },
     reasons: {
       low_rating: "Low rating", not_solved: "Not solved", comment: "Spoken comment",
@@ -29,7 +29,7 @@ const WORDS = {
     busy: "The daemon is busy. The page retries automatically.", lost: "No connection to cc_bridge.",
   },
   fa: {
-    page: "پیگیری‌ها", by: "نام شما", signed: "کاربر:", owner: "مسئول", state: "نمایش", leave: "خروج",
+    by: "نام شما", owner: "مسئول", state: "نمایش",
     states: { "open,taken": "بسته‌نشده", open: "در انتظار انجام", taken: "در دست پیگیری", "done,dismissed": "بسته‌شده" },
     reasons: {
       low_rating: "امتیاز پایین", not_solved: "مشکل حل نشده", comment: "نظر صوتی",
@@ -209,7 +209,7 @@ async function send(method, path, said) {
 
 async function press(entry, move, text) {
   const by = $("by").value.trim();
-  if (!by && $("signed").hidden) {
+  if (!by && !$("typed").hidden) {
     complain(entry, words.name_first);
     $("by").focus();
     return;
@@ -278,9 +278,7 @@ async function ask() {
       const found = await answer.json();
       if (mine !== asking) return;
       $("choice").hidden = false;
-      $("signed").hidden = !found.user.name;
       $("typed").hidden = Boolean(found.user.name);
-      write($("user"), found.user.name);
       alarm("");
       draw(found);
     } else alarm(answer.status === 403 ? (await answer.text()).trim() : words.busy);
@@ -290,7 +288,6 @@ async function ask() {
 }
 
 for (const each of document.querySelectorAll("[data-word]")) write(each, words[each.dataset.word]);
-document.title = words.page;
 $("state").replaceChildren(...Object.entries(words.states).map(([value, word]) => new Option(word, value)));
 $("by").value = localStorage.getItem("cc_bridge_by") ?? "";
 $("owner").value = new URLSearchParams(location.search).get("owner") ?? "";
