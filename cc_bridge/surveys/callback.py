@@ -245,11 +245,11 @@ class CallbackPlan:
         self._on_done(candidate, reason)
 
     def _prune(self, now: float) -> None:
-        """Remove callbacks that led to no survey, and old times of callbacks.
+        """End the callbacks that will lead to no survey, and forget old times of callbacks.
 
-        A callback is removed when it was answered more than ANSWERED_SECONDS ago, or when its call started
-        more than CALL_SECONDS ago and no result came. The time of a caller's last
-        callback is removed from `called_at` after `min_days_between` days.
+        A callback ends when it was answered more than ANSWERED_SECONDS ago and no invitation was asked for.
+        It also ends when its call started more than CALL_SECONDS ago and no result has come. The time of a
+        caller's last callback is removed from `called_at` after `min_days_between` days.
         """
         for callback in list(self._callbacks.values()):
             age = now - callback.at

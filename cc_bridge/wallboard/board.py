@@ -55,8 +55,8 @@ class BoardCaller(NamedTuple):
     """A caller who is waiting in a queue. Instants are UTC seconds since the epoch.
 
     entered_at: time of entry into this queue
-    waiting_since: `entered_at`, less the time that the caller waited in earlier queues of the same call; no
-        wait before the last talk counts
+    waiting_since: `entered_at`, less the time that the caller waited in earlier queues of the same call.
+        Waits before the caller's last talk do not count
     """
 
     queue: str

@@ -72,7 +72,7 @@ class Today:
 
     @property
     def queues(self) -> list[str]:
-        """The names of the queues with a visit or an answer today."""
+        """The names of the queues with a visit or a survey answer today."""
         return list(self._names.values())
 
     def start_day(self, now: float, zone: tzinfo | None) -> bool:

@@ -153,8 +153,9 @@ class _AgentCommentResource(JsonResource):
 
 
 def _sound_until(now: float) -> int:
-    """Return the expiry time of a comment's key: the end of a half day, at least twelve hours after `now`.
+    """Return the expiry time of a comment's key: noon or midnight UTC, 12 to 24 hours after `now`.
 
-    Pages that are loaded again within that time have the same keys, so a player is not interrupted.
+    All pages that are loaded in the same half of a day have the same keys. So a player is not interrupted
+    when its page is loaded again.
     """
     return (int(now) // _HALF_DAY + 2) * _HALF_DAY

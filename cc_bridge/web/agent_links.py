@@ -39,7 +39,7 @@ class AgentLinks:
         """Return the key of one spoken comment about an agent, which was left at the instant `at`.
 
         The key expires at `until`. Both are in UTC seconds since the epoch. A player sends the key in the
-        address, so the key opens nothing else.
+        address, which a proxy may log. So the key opens only this one recording.
         """
         return str(self._comments.dumps([agent, round(at, _MICROSECONDS), until]))
 

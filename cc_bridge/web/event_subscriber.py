@@ -47,7 +47,7 @@ class EventSubscriber:
         self._missed = False
 
     def start(self, preface: bytes) -> None:
-        """Write `preface`, which is text of the stream, and the newest whole wallboard."""
+        """Write `preface`, the first lines of the event stream, and then the newest whole wallboard."""
         self._request.write(GZIP_HEAD + compressed(preface) if self._compresses else preface)
         self._write(self._newest())
         self._request.registerProducer(self, True)

@@ -2,8 +2,8 @@
 
 ACTION is take, done or dismiss. If two people act on the same follow-up, the second one gets status 409 with
 the current follow-up, which names the first person. A lead gets and changes only the follow-ups of the own
-queues. For a person who has logged in by name, this name is the one that acts. The page at /follow-ups shows
-the list.
+queues. The action of a person who has logged in by name is stored under this name. The page at /follow-ups
+shows the list.
 """
 
 import json
@@ -51,8 +51,8 @@ class ActionResult:
     """The result of an action on a follow-up; the action may be to take, close or dismiss it.
 
     `refused` is the reason why the action is not possible; empty if the action was done. `now` has the
-    follow-up after the action; None if there is no such follow-up, or if it is `foreign`: of a queue whose
-    follow-ups this person may not see.
+    follow-up after the action; None if there is no such follow-up. If the follow-up is of a queue whose
+    follow-ups this person may not see, `foreign` is true and `now` is None.
     """
 
     refused: str
@@ -73,10 +73,10 @@ class FollowUpsResource(TreeResource):
     `access` is the access check. `read` returns follow-ups; it gets their owner (empty for all owners), their
     states, and the queues to which they are limited. `move` does an action on a follow-up. It gets the
     follow-up's id, the action, the name of the person who acts, the result or reason that this person has
-    entered, and the queues of which the follow-up must be. `now` returns UTC seconds since the epoch. `zone`
-    returns the contact centre's time zone. `titles` returns a queue's title in each language; by default each
-    title is the queue's name. `question_titles` returns a question's title in each language that has one; by
-    default no language has one.
+    entered, and the queues whose follow-ups this person may change. `now` returns UTC seconds since the
+    epoch. `zone` returns the contact centre's time zone. `titles` returns a queue's title in each language;
+    by default each title is the queue's name. `question_titles` returns a question's title in each language
+    that has one; by default no language has one.
     """
 
     def __init__(

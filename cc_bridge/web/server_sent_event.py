@@ -31,7 +31,7 @@ class ServerSentEvent:
 
 
 def compressed(data: bytes) -> bytes:
-    """Return data as a part of a gzip stream, behind `GZIP_HEAD` and other parts."""
+    """Return data as a part of a gzip stream, which is `GZIP_HEAD` and then any number of such parts."""
     packer = zlib.compressobj(wbits=_RAW_DEFLATE)
     return packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH)
 

@@ -84,9 +84,10 @@ class EventStream:
         return True
 
     def publish(self, board: Json) -> None:
-        """Send the wallboard `board` to all subscribers: the change, or the whole where there is no change.
+        """Send the wallboard `board` to all subscribers: what has changed, or the whole wallboard.
 
-        `board` must not be changed afterwards.
+        The whole is sent if `change` returns None, or to a subscriber that wants it. The caller must not
+        modify `board` afterwards.
         """
         before, self._board = self._board, board
         self._id += 1

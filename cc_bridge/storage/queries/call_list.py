@@ -78,7 +78,11 @@ def _lost(
     skip: int,
     most: int,
 ) -> CallListPart:
-    """Return a part of a list of lost calls. SQL cannot find their results, so all of them are read."""
+    """Return up to `most` rows of a list of lost calls, after the first `skip` rows.
+
+    SQL cannot select calls by whether the caller was reached later. So all lost calls of the query's days
+    are read.
+    """
 
     def meets(call: LostCall, conditions: Sequence[ListCondition]) -> bool:
         return all(_LOST[each.name](call) in each.values for each in conditions)

@@ -25,10 +25,10 @@ def compute_report(
 ) -> Report:
     """Return the report called `name`, computed from the database.
 
-    The transaction of `connection` should be one of `reading`, so that all figures agree with each other.
+    `connection` should have a transaction that `reading` opened, so that all figures agree with each other.
     `now` is the present time in UTC seconds since the epoch. `shared` are the caller keys of numbers that
-    many people use; their lost calls are not followed. `progress` is called each time that one figure of the
-    report has been read.
+    many people use; the table of callbacks of the report `lost` leaves their calls out. `progress` is called
+    each time that one figure of the report has been read.
     """
     source = SqlSource(connection, query, progress)
     report = REPORTS[name].make(query, source)

@@ -14,9 +14,10 @@ _FOUND = 200
 
 
 def customers_like(connection: Connection, text: str, limit: int = _FOUND) -> list[FoundCustomer]:
-    """Return up to `limit` numbers of customers whose name or CRM id contains `text`, in order of names.
+    """Return up to `limit` customers whose name or CRM id contains `text`, in order of names.
 
-    The case of letters is ignored; SQLite ignores it only for the letters A to Z.
+    A customer with several phone numbers is returned once for each of them. The case of letters is ignored;
+    SQLite ignores it only for the letters A to Z.
     """
     c, part = customers.c, text.lower()
     rows = connection.execute(

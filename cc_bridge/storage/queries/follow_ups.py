@@ -81,9 +81,9 @@ def listed(
 ) -> list[FollowUp]:
     """Return follow-ups: first the unclosed ones by due time, then the closed ones, last closed first.
 
-    `owner` limits the list to one owner, `states` to follow-ups in these states. `overdue_at` limits it to
-    unclosed follow-ups that are overdue at that instant, `queues` to these queues, whatever their case. At
-    most `limit` follow-ups are returned.
+    `owner` limits the list to one owner; empty means all owners. `states` limits it to follow-ups in these
+    states. `overdue_at` limits it to unclosed follow-ups that are overdue at that instant. `queues` limits it
+    to these queues, whatever their case; None means all queues. At most `limit` follow-ups are returned.
     """
     wanted = select(*_COLUMNS).where(_c.state.in_(sorted(states)))
     if owner:

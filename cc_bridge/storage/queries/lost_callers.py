@@ -43,8 +43,9 @@ def lost_callers(
 ) -> list[LostCaller]:
     """Return the lost calls whose callers entered a queue from `since` up to `until`, the newest first.
 
-    `shared` has the caller keys that many people use. `now` is the present time, which decides whether a
-    caller may still be reached in time. Only calls for which `wanted` returns True are returned.
+    `shared` has the caller keys that many people use. `now` is the present time: it decides whether the 24
+    hours after a call, in which the caller should be reached, are over. Only calls for which `wanted` returns
+    True are returned.
     """
     known = [call for call in lost_between(connection, since, until, now, shared) if wanted(call)]
     others = [call for call in _of_nobody(connection, since, until, now, shared) if wanted(call)]
@@ -73,8 +74,9 @@ def take_lost_call(
 ) -> tuple[FollowUp, bool]:
     """Take the follow-up of a lost call for the person `by`; open the follow-up first if there is none.
 
-    Return the follow-up, and True if it was opened. Raises FollowUpError, which names the other person, if
-    another person has taken or closed it before. `terms` has the owner and the due time of a new follow-up.
+    Return the follow-up, and whether this function opened it. `terms` has the owner and the due time of a new
+    follow-up. Raises FollowUpError for a withheld or shared number. It is also raised if another person has
+    taken or closed the follow-up before; its text names this person.
     """
     owner, due_at = terms
     key = lost.call.caller_key

@@ -45,9 +45,10 @@ def comments_about(
 def comments_of_calls(
     connection: Connection, calls: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], StoredComment]:
-    """Return the spoken comments of calls whose recording is not erased, by PBX and call id.
+    """Return one spoken comment for each of these calls that has any, by PBX and call id.
 
-    Of several comments of one call, the first is returned.
+    Comments whose recording is erased are left out. Of several comments of one call, the earliest one is
+    returned.
     """
     call_of: dict[tuple[str, str], tuple[str, str]] = {}  # by PBX and survey attempt
     for some in id_batches(sorted({call_id for _, call_id in calls})):

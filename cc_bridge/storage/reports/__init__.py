@@ -45,7 +45,7 @@ def reading(engine: Engine) -> Generator[Connection]:
 
 
 def begin_reading(connection: Connection) -> None:
-    """Prepare a new connection for a report, as `reading` does."""
+    """Set up a new connection for a report: all its reads see the database as it was at the first read."""
     if connection.dialect.name != "sqlite":
         connection.execution_options(isolation_level="REPEATABLE READ")
     if connection.dialect.name == "postgresql":

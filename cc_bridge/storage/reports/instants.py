@@ -52,10 +52,10 @@ class LocalTime:
         return self.interval_of_day(at, 60)
 
     def interval_of_day(self, at: Column[Any], minutes: int) -> _Expression:
-        """Return an SQL expression for the number of the local interval of the day that contains an instant.
+        """Return an SQL expression for the interval of the local day that contains the instant `at`.
 
-        Intervals are `minutes` minutes long and counted from local midnight, from 0. The length must divide
-        a day.
+        The expression is the number of the interval: 0 is the one that starts at midnight. Each interval is
+        `minutes` minutes long; a day must be a whole number of intervals.
         """
         width = 60 * minutes
         return self._local(at) // width % (DAY // width)

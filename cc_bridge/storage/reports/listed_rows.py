@@ -1,4 +1,4 @@
-"""The rows that a report counts, as SQL conditions: exactly those behind one of its figures.
+"""The rows behind one figure of a report, as SQL conditions.
 
 Time span, queues, grouping, thresholds and opening hours have the same SQL as the figures (`span_queries.py`
 and the other modules here), so that a list cannot differ from the number that it belongs to.
@@ -74,11 +74,11 @@ class ListedRows(VisitQueries, SurveyQueries):
 
     source: the FROM clause, which joins the table to others if the conditions need them
     where: the conditions of the rows
-    marked: the condition of marked rows; false for a list without marks
+    marked: the condition of the marked rows, which are the numerator of a share; false for other lists
     """
 
     def __init__(self, connection: Connection, ask: ReportQuery, wanted: CallFilter) -> None:
-        """Set the filter and its query. `ask` has the days, queues, agent and PBX of the filter `wanted`."""
+        """Make the SQL of the filter `wanted`; `ask` is the query of its days, queues, agent and PBX."""
         super().__init__(connection, narrowed(ask, wanted))
         self._kind = wanted.kind
         self.listed = _TABLES[wanted.kind]
@@ -121,7 +121,10 @@ class ListedRows(VisitQueries, SurveyQueries):
         return rated_queue() if self._kind is ListKind.ANSWERS else self.listed.table.c.queue
 
     def _in_row(self, row: RowKey) -> Expression:
-        """Return the condition for the rows that a report counts in one of its rows."""
+        """Return the condition for what a report counts in its row `row`.
+
+        With `row.others`, return the condition for what it counts in its other rows.
+        """
         same: Expression
         if row.by == Dimension.QUEUE:
             same = self._queue.in_(self._spelled(str(row.key)))
@@ -175,7 +178,7 @@ class ListedRows(VisitQueries, SurveyQueries):
         return or_(*parts, and_(queue.not_in(self._configured), hour.in_(usual)))
 
     def _closed_hours(self, queue: str) -> tuple[int, ...]:
-        """Return the hours of the week, from Monday 0:00, in which a queue is closed."""
+        """Return the hours of the week in which a queue is closed, as numbers; 0 is Monday, 0:00 to 1:00."""
         return tuple(at for at in _HOURS_OF_WEEK if not is_open(self._ask, queue, at // 24, at % 24))
 
     def rated_visit(self) -> Expression:
@@ -193,8 +196,8 @@ class ListedRows(VisitQueries, SurveyQueries):
 def narrowed(ask: ReportQuery, wanted: CallFilter) -> ReportQuery:
     """Return the query with fewer days if the filter is for one day, so that an index finds its rows.
 
-    One more day is kept on both sides: on a day with a change of the clocks, the local day of an instant can
-        differ from the day in whose span it is.
+    The day before and the day after are kept too. If the clocks change on a day, the local day that SQL
+    computes for an instant can be one of these.
     """
     day = wanted.key(Dimension.DAY)
     if day is None:
@@ -211,7 +214,10 @@ def _one_of(column: Column[Any]) -> _Meets:
 
 
 def _yes(make: Callable[[ListedRows], Expression]) -> _Meets:
-    """Return the SQL of a condition with the values `yes` and `no`, of which one or both are wanted."""
+    """Return a function that makes the SQL of a condition with the values `yes` and `no`.
+
+    `make` makes the SQL for `yes`. The returned function gets the wanted values: one of them, or both.
+    """
 
     def meets(rows: ListedRows, values: Iterable[str]) -> Expression:
         condition = make(rows)

@@ -97,8 +97,9 @@ class PresenceQueries(SpanQueries):
     def observed(self) -> Iterator[Span]:
         """Yield the parts of the report's time span in which the PBX was observed, in order of time.
 
-        The observation starts with the first record in the database. It ends with the last record, or with
-        the watermark if that is later. Gaps are left out, those of each PBX if the report is about several.
+        The observation starts with the first stored visit or agent's state. It ends with the last of them, or
+        with the watermark if that is later. The watermark is the instant until which the daemon has observed.
+        Gaps are left out. If the report is about several PBXs, the gaps of each of them are left out.
         """
         first, last = self._first_and_last()
         at, until = max(self._ask.since, first), min(self._ask.until, last)
@@ -115,7 +116,7 @@ class PresenceQueries(SpanQueries):
             yield at, until
 
     def _first_and_last(self) -> Span:
-        """Return the instants of the first and of the last record; (0, 0) for an empty database."""
+        """Return the start and the end of the observation, see `observed`; (0, 0) for an empty database."""
         q, i, w = queue_visits.c, agent_intervals.c, observation_watermarks.c
         columns = ((queue_visits, q.entered_at, q.left_at), (agent_intervals, i.started_at, i.ended_at))
         ends: list[Span] = []

@@ -20,11 +20,11 @@ _Row = TypeVar("_Row")
 
 
 def spellings(connection: Connection, stored: Iterable[str], configured: Iterable[str]) -> Mapping[str, str]:
-    """Return the spelling for reports of each queue that is stored in several spellings.
+    """Return the spelling that reports show instead of each other spelling of the same queue.
 
-    The keys of the result are the other spellings of these queues. A queue gets the spelling of its table in
-    the configuration, otherwise that of its latest visit. `stored` has the spellings in the database,
-    `configured` those in the configuration.
+    Reports show the spelling of the configuration. If the queue is not in the configuration, they show the
+    spelling of its latest visit. The keys of the result are the other spellings. `stored` has the spellings
+    in the database, `configured` those in the configuration.
     """
     by_queue: dict[str, list[str]] = {}
     for name in stored:
@@ -46,9 +46,9 @@ def _latest(connection: Connection, names: list[str]) -> str:
 
 
 def respelled_keys(names: Mapping[str, str], by: Dimension, rows: Iterable[_Row]) -> Iterator[_Row]:
-    """Yield rows of a report, with the spelling of `names` in place of a queue as their `key`.
+    """Yield rows of a report; if the `key` of a row is a queue, it gets the spelling that `names` has for it.
 
-    The key of a row is a queue if `by`, the dimension of the rows, is QUEUE. Other rows are unchanged.
+    The key is a queue if `by`, the dimension of the rows, is QUEUE. Other rows are unchanged.
     """
     for row in rows:
         given: Any = row

@@ -96,7 +96,7 @@ class VisitQueries(SpanQueries):
         return within
 
     def is_short(self) -> Expression:
-        """Return the SQL condition for visits so short that an abandoned one is a short abandon."""
+        """Return the SQL condition for visits with a wait below the queue's limit for short abandons."""
         c = queue_visits.c
         short: Expression = c.wait_seconds < self._setting(c.queue, attrgetter("short_abandon"))
         return short

@@ -253,5 +253,9 @@ def attempted() -> FromClause:
 
 
 def rated_queue() -> Expression:
-    """Return an SQL expression for the queue of an answer: the rated queue, or that of its survey attempt."""
+    """Return an SQL expression for the queue of a survey answer.
+
+    This is the queue that the answer rates. If none is stored with the answer, it is the queue of the survey
+    attempt.
+    """
     return case((answers.c.queue != "", answers.c.queue), else_=func.coalesce(survey_attempts.c.queue, ""))

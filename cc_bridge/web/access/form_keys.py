@@ -1,4 +1,4 @@
-"""The key of a form: each page shows another text for the same secret.
+"""The key in a form: each page gets a new key, which is made from the same secret of the visitor.
 
 Pages are compressed. If a page always had the same secret beside a text from its URL, the length of the
 compressed page would show how much of the secret is in that text (the attack BREACH). So the page has a

@@ -51,5 +51,8 @@ class LogIn:
         return self._checks.run(self._in_thread, is_password, password, true).addCallback(checked)
 
     def _other_hash(self, name: str, hashes: list[str]) -> str:
-        """Return the hash that is compared for an unknown name; for the same name always the same."""
+        """Return the one of `hashes` with which the password of an unknown name is compared.
+
+        It is always the same one for the same name.
+        """
         return hashes[int(self._sessions.secret("stand-in", name)[:8], 16) % len(hashes)]

@@ -54,7 +54,7 @@ class AccessRules:
 
     @property
     def token_log_in(self) -> bool:
-        """Whether a person can log in with the token: only while no users are configured."""
+        """Whether a person can log in with the token: only while no users and no user header are set."""
         return bool(self.token) and not self.users and not self.user_header
 
     @property
@@ -64,5 +64,5 @@ class AccessRules:
 
     @property
     def open_on_loopback(self) -> bool:
-        """Whether the figures are shown on this machine without a log-in: if nothing is configured."""
+        """Whether this machine sees figures without a log-in: if no token, user or user header is set."""
         return not (self.token or self.users or self.user_header)

@@ -55,7 +55,7 @@ class Sessions:
         return name if exists and same and self._now() < until else None
 
     def secret(self, purpose: str, text: str) -> str:
-        """Return the secret that belongs to a text for one purpose."""
+        """Return a secret text, which is made from the signing key, a purpose and a text."""
         return hmac.digest(self._key().encode(), f"cc_bridge {purpose} {text}".encode(), "sha256").hex()
 
     def _password_mark(self, name: str) -> str:

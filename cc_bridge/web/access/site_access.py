@@ -87,8 +87,8 @@ class SiteAccess:
     def _name_by_proxy(self, request: Request, rules: AccessRules) -> str | None:
         """Return the user's name that a trusted proxy has sent; None if there is no such header.
 
-        The result is empty if the header has no valid name, or if there are several such headers, of which
-        the peer may have sent one.
+        The result is empty if the header has no valid name. It is also empty if there are several such
+        headers, because the browser may have sent one of them.
         """
         if not rules.user_header or not is_from_trusted_proxy(request):
             return None
@@ -118,8 +118,9 @@ class RoleCheck:
     def check(self, request: Request) -> tuple[int, str] | None:
         """Return None if the request is allowed, otherwise the HTTP status code and the reason.
 
-        `visitor_of` then returns the visitor. Browsers send cookies also with requests that pages of other
-        sites cause. So a change needs the header x-cc-bridge, which such a page cannot send.
+        `visitor_of` returns the visitor of an allowed request. Browsers send cookies also with requests that
+        pages of other sites cause. So a person's request that changes something needs the header x-cc-bridge,
+        which such a page cannot send.
         """
         found = self._access.visitor(request)
         refusal = found if isinstance(found, Refusal) else found.lacks(self._role)
@@ -133,7 +134,7 @@ class RoleCheck:
 class WallCheck:
     """The access check of the wallboard: everyone who may see figures, and a browser with `?token=`.
 
-    After `?token=`, the browser gets a cookie for its later requests, which shows figures without persons.
+    After `?token=`, the browser gets a cookie. Later requests with this cookie get figures without persons.
     """
 
     def __init__(self, access: SiteAccess) -> None:
@@ -157,7 +158,7 @@ def visitor_of(request: Any) -> Visitor:
 
 
 def _answer(request: Any, found: Visitor | Refusal, refusal: Refusal | None) -> tuple[int, str] | None:
-    """Keep the visitor in the request if it is allowed; otherwise return the refusal."""
+    """Return the status and the reason of `refusal`; if it is None, keep the visitor in the request."""
     if refusal is None:
         request.visitor = found
         return None

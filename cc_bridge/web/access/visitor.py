@@ -38,7 +38,7 @@ class Refusal:
 class Visitor:
     """The visitor of a page.
 
-    name: the name of the user; empty for a program that has the token, and for a visitor without a log-in
+    name: the name of the user; empty for a program or person with the token, and without a log-in
     queues: the queues whose agents, calls and customers the visitor may see; None means all queues
     can_log_in: a log-in may give this visitor a higher role
     can_log_out: the visitor has a session, which a log-out ends

@@ -67,9 +67,10 @@ def has_worked(table: ReportTable, row: ReportRow) -> bool:
 class AgentsPage(WordedPage):
     """The pages /agents and /agents/NAME.
 
-    `queues` returns the configured queues, `days` the calendar. `own_link` returns the address of the page
-    that an agent may open without a log-in, until a time in UTC seconds; it is empty without a token.
-    `sounds` returns whether recordings are files of this machine.
+    `queues` returns the configured queues, `days` the calendar. `own_link` gets an agent's name and an expiry
+    time in UTC seconds since the epoch. It returns the address of the page that this agent may open without a
+    log-in until then; empty if the daemon has no token. `sounds` returns whether recordings are files of this
+    machine.
     """
 
     name = "agents"
@@ -158,7 +159,7 @@ def _figure(field: Mapping[str, Any]) -> tuple[Unit, Figure | None]:
 
 
 def _reasons(reasons: Collection[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """Return the reasons of the agent page by their step, as it is labelled."""
+    """Return the reasons of the agent page, grouped by the label of their step."""
     steps: dict[str, list[Mapping[str, Any]]] = {}
     for reason in reasons:
         steps.setdefault(reason["step_label"], []).append(reason)

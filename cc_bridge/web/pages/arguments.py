@@ -52,10 +52,10 @@ def stored_name(text: str) -> str:
 
 
 def filter_queues(visitor: Visitor, configured: Iterable[str], asked: str) -> tuple[list[str], str]:
-    """Return the queues that a filter offers, in alphabetical order, and the chosen one as it is spelled.
+    """Return the queues that a filter offers, in alphabetical order, and the chosen one as they spell it.
 
-    These are the queues that the visitor may see. An administrator is also offered the queue `asked`, which
-    may be missing in the configuration.
+    `asked` is the queue in the URL; empty if none is chosen. The filter offers the queues that the visitor
+    may see. It also offers an administrator the queue `asked`, which may be missing in the configuration.
     """
     names = QueueNames([asked, *configured] if visitor.queues is None else visitor.queues)
     return sorted(filter(None, names)), names.spelled(asked) if asked else ""

@@ -44,8 +44,8 @@ class Step(NamedTuple):
 class CallPage(WordedPage):
     """The page of one call.
 
-    `recordings` returns the template of the addresses of the PBX's recordings, empty for none. `sounds`
-    returns whether recordings of spoken comments are files of this machine.
+    `recordings` returns the template of the addresses of the PBX's recordings; it is empty if the page has no
+    link to them. `sounds` returns whether recordings of spoken comments are files of this machine.
     """
 
     name = "call"

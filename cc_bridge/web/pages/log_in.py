@@ -1,7 +1,8 @@
 """The pages /login and /logout: the start and the end of a person's session.
 
-Guesses are limited for each address, and never for all addresses together: otherwise one address could lock
-out all users. A right password does not count, so that all users of an office with one address can log in.
+The number of wrong passwords is limited for each network address. There is no limit for all addresses
+together: otherwise one address could lock out all users. A right password does not count, so that all users
+of an office with one address can log in.
 """
 
 import re
@@ -37,7 +38,7 @@ _LONGEST_NAME = 64  # characters
 
 
 def own_path(address: str) -> str:
-    """Return an address if it is a path of this site and no log-in, otherwise `/`."""
+    """Return an address if it is a path of this site other than /login and /logout, otherwise `/`."""
     return address if is_own_path(address) and not re.match(r"/log(in|out)\b", address) else "/"
 
 
@@ -80,7 +81,11 @@ class LogInPage(PageResource):
     def _form(
         self, visit: PageVisit, following: str, problem: str = "", code: int = 200, retry_after: int = 0
     ) -> HtmlAnswer:
-        """Return the page with the form; `problem` is the name of the text that says what was wrong."""
+        """Return the page with the form.
+
+        `following` is the path that the browser opens after the log-in. `problem` is the name of the text
+        that says what was wrong; empty if nothing was.
+        """
         rules = self._log_in.rules()
         key = visit.form_key
         cookies: tuple[Cookie, ...] = ()

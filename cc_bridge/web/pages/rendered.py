@@ -2,7 +2,8 @@
 
 jinja2 escapes every value, because names of queues and agents come from the PBX, and numbers from callers.
 In a right-to-left language, each number in a text is isolated from the direction of the text around it. The
-signs of isolation must not be in an address or in the value of a field: the filter `attribute` is for these.
+signs of isolation must not be in an address or in the value of a field. So templates pass such a value
+through the filter `attribute`, which adds no signs.
 """
 
 import tomllib

@@ -34,7 +34,7 @@ class Shown:
     """The form in which a page shows values to its visitor.
 
     wording: the visitor's language, digits and calendar
-    words: texts of the page, and of others: name -> text
+    words: the texts that several pages share, and those of this page if it needs more: name -> text
     """
 
     wording: Localization
@@ -71,9 +71,9 @@ class Shown:
     def word(self, name: str, kind: str = "") -> str:
         """Return a stored word, such as an outcome, in the visitor's language.
 
-        `kind` is the kind of the word, such as `outcome`. The text `KIND_NAME` of the pages comes first, then
-        that of the reports' columns, then the word of the reports. A word that no text explains is shown as
-        it is stored.
+        `kind` is the kind of the word, such as `outcome`. The word is looked up in this order: `KIND_NAME` in
+        the texts of the pages, `KIND_NAME` in the column labels of the reports, `NAME` in the words of the
+        reports. A word that none of them has is shown as it is stored.
         """
         key = f"{kind}_{name}"
         found = self.words.get(key) or self.wording.text("columns", key)

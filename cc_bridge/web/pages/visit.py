@@ -87,7 +87,7 @@ class Cookie(NamedTuple):
 class HtmlAnswer:
     """A page: the name of its template, and the values of the template's variables.
 
-    retry_after: the seconds after which the browser may ask again; 0 means that there is no such limit
+    retry_after: the seconds after which the browser may ask again; 0 means immediately
     """
 
     template: str

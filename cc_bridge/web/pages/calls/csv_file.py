@@ -21,7 +21,7 @@ def as_csv(part: CallListPart, kind: ListKind, *, has_marks: bool) -> bytes:
     """Return the rows as CSV in UTF-8 with a byte-order mark; instants are in UTC, and words are as stored.
 
     An answer is written as question=value. With `has_marks`, the column `counted` says which rows are in the
-    numerator of the figure behind which the list is.
+    numerator of the share that the list belongs to.
     """
     out = StringIO()
     lines = csv.writer(out)

@@ -39,7 +39,7 @@ class CallRequest:
     """A request for a list.
 
     wanted: the filter of the address
-    is_limited: the list has only the visitor's own queues, which the filter does not name
+    is_limited: the address names no queue, and the list has only the visitor's own queues
     page: the number of the page, from 1
     """
 

@@ -74,7 +74,10 @@ class FilterSentence:
         return self.shown.words.get(f"is_{name}", "{value}").format(value=self._text("or").join(found))
 
     def _in_time(self, value: str) -> str:
-        """Return the condition of the service level: with its seconds, if all listed queues have the same."""
+        """Return the condition of the service level in words.
+
+        They contain the threshold if all listed queues have the same one.
+        """
         thresholds = {self.ask.of(queue).threshold for queue in self.ask.queues or self.ask.settings}
         if not self.ask.queues:
             thresholds.add(self.ask.others.threshold)

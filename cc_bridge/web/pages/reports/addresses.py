@@ -43,7 +43,11 @@ class Addresses:
 
 
 def may_list(visitor: Visitor, queues: Iterable[str], table: ReportTable, row: ReportRow) -> bool:
-    """Return whether a visitor may see the calls behind a row: those of the row's queue, or of `queues`."""
+    """Return whether a visitor may see the calls behind a row of a report.
+
+    These are calls of the row's queue. If the row is not about one queue, they are calls of `queues`, the
+    queues of the report.
+    """
     if visitor.queues is None:
         return visitor.sees("")
     of_row = [

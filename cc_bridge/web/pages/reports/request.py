@@ -87,10 +87,10 @@ def report_request(visit: PageVisit, name: str, make: MakeQuery, days: Days) -> 
 
 
 def _persons(visitor: Visitor, queues: tuple[str, ...], *, needed: bool) -> bool:
-    """Return whether a visitor may see the agents in a report on these queues; none means all queues.
+    """Return whether a visitor may see the agents in a report on `queues`; empty means all queues.
 
-    With `needed`, raise PageError (403) instead of returning False. A lead who names no queue may see the
-    agents of a report if it is limited to the lead's queues.
+    With `needed`, the report is about agents: raise PageError (403) instead of returning False. A lead may
+    then name no queue, because such a report is limited to the lead's queues.
     """
     if visitor.queues is None and visitor.has(Role.LEAD):
         return True
@@ -148,7 +148,10 @@ def _names(visit: PageVisit, name: str) -> tuple[str, ...]:
 
 
 def _one_of(visit: PageVisit, name: str, known: tuple[_Choice, ...]) -> _Choice | None:
-    """Return the choice called `name`; None if the URL has none."""
+    """Return the value of the argument `name`; None if the URL does not have it.
+
+    Raises PageError (400) for a value that is not in `known`.
+    """
     text = visit.argument(name)
     if not text:
         return None

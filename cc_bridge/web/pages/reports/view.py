@@ -42,7 +42,7 @@ class ReportPage:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """The change of a figure in words; `trend` is `up` or `down` if it is clear, otherwise empty."""
+    """The change of a figure in words; `trend` is `up`, `down`, or empty if chance may explain the change."""
 
     text: str
     before: str
@@ -141,14 +141,17 @@ def _chosen(ask: ReportQuery, wording: Localization) -> list[tuple[str, str]]:
 
 
 def _field(wording: Localization, day: date | None) -> str:
-    """Return the value of a field for a day: as the browser's own field wants it, or a Persian date."""
+    """Return the value of a form's field for a day; empty for None.
+
+    In the Persian calendar it is a Persian date. Otherwise it is an ISO date, as browsers need it.
+    """
     if day is None:
         return ""
     return wording.date(day) if wording.days.kind == "persian" else day.isoformat()
 
 
 def _lengths(request: ReportRequest, addresses: Addresses) -> list[_Choice]:
-    """Return the lengths of a span; the new span has the last day of the present one."""
+    """Return the choices of the span's length; each leads to the span that has the present one's last day."""
     return [
         _Choice(
             length.value,
