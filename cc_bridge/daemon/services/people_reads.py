@@ -29,7 +29,7 @@ from cc_bridge.reports.render.localization import Language, Localization
 from cc_bridge.storage.personal_data.recordings import Recordings
 from cc_bridge.storage.queries.agent_page import COMMENTS, read_agent_page
 from cc_bridge.storage.queries.call_journey import call_journey
-from cc_bridge.storage.queries.customer_search import customers_like, queues_called_by
+from cc_bridge.storage.queries.customer_search import customers_like
 from cc_bridge.storage.queries.customer_timeline import timeline
 from cc_bridge.storage.queries.lost_callers import lost_caller, lost_callers, take_lost_call
 from cc_bridge.storage.queries.spoken_comments import comment_of_attempt, comments_about
@@ -163,13 +163,9 @@ class CustomerReader:
         now, shared = self._around.now(), self._around.shared
         return self._around.reads.read(lambda connection: timeline(connection, keys, now, shared))
 
-    def search(self, text: str) -> Deferred[list[FoundCustomer]]:
-        """Search customers by a part of the name or of the CRM id."""
-        return self._around.reads.read(lambda connection: customers_like(connection, text))
-
-    def queues_called_by(self, keys: Collection[str]) -> Deferred[dict[str, set[str]]]:
-        """Read the queues that each of these callers has entered."""
-        return self._around.reads.read(lambda connection: queues_called_by(connection, keys))
+    def search(self, text: str, sees: Callable[[str], bool] | None) -> Deferred[list[FoundCustomer]]:
+        """Search customers by a part of the name or of the CRM id; see `customers_like`."""
+        return self._around.reads.read(lambda connection: customers_like(connection, text, sees))
 
 
 class AgentReader:

@@ -61,7 +61,7 @@ class CommentsPage(PageResource):
             "comment of the survey {attempt} in the queue {queue}: opened by {name} ({role})",
             attempt=found.attempt_id,
             queue=found.queue,
-            name=visit.visitor.name or "a program",
+            name=visit.visitor.name or "the token",
             role=str(visit.visitor.role),
         )
         if elsewhere := comment_url(self._template(), found.pbx, found.recording):

@@ -4,7 +4,7 @@ A lead sees only entries of the own queues, and finds only customers who called 
 customer's page contains the number; this site writes no addresses to a log.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -33,12 +33,11 @@ class CustomerReads(Protocol):
         """Read the timeline of the customer who has these caller keys."""
         ...
 
-    def search(self, text: str) -> Deferred[list[FoundCustomer]]:
-        """Search customers by a part of the name or of the CRM id."""
-        ...
+    def search(self, text: str, sees: Callable[[str], bool] | None) -> Deferred[list[FoundCustomer]]:
+        """Search customers by a part of the name or of the CRM id.
 
-    def queues_called_by(self, keys: Collection[str]) -> Deferred[dict[str, set[str]]]:
-        """Read the queues that each of these callers has entered."""
+        With `sees`, only customers who have entered a queue for which `sees` returns True are found.
+        """
         ...
 
 
@@ -75,11 +74,8 @@ class CustomersPage(WordedPage):
         return Deferred.fromCoroutine(self._search(visit, text))
 
     async def _search(self, visit: PageVisit, text: str) -> Answer:
-        found = await self._reads.search(text)
-        if visit.visitor.queues is not None:
-            queues = await self._reads.queues_called_by({each.caller_key for each in found})
-            found = [each for each in found if any(map(visit.visitor.sees, queues.get(each.caller_key, ())))]
-        return self._found(visit, text, found)
+        sees = None if visit.visitor.queues is None else visit.visitor.sees
+        return self._found(visit, text, await self._reads.search(text, sees))
 
     def _found(self, visit: PageVisit, text: str, found: list[FoundCustomer]) -> Answer:
         values = {

@@ -12,7 +12,7 @@ from cc_bridge.follow_ups.follow_up import Action, FollowUpReason, FollowUpState
 from cc_bridge.records import Outcome, Talk
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.call_journey import call_journey
-from cc_bridge.storage.queries.customer_search import customers_like, queues_called_by
+from cc_bridge.storage.queries.customer_search import customers_like
 from cc_bridge.storage.queries.follow_ups import listed, moved, opened
 from cc_bridge.storage.queries.lost_callers import lost_caller, lost_callers, take_lost_call
 from cc_bridge.storage.queries.spoken_comments import (
@@ -21,6 +21,7 @@ from cc_bridge.storage.queries.spoken_comments import (
     comments_about,
     comments_of_calls,
 )
+from cc_bridge.storage.schema.tables import customers
 from support.people_site import MARYAM, NOW, REZA, SHARED, answered, lost, records
 from support.survey_caller import write
 
@@ -222,8 +223,25 @@ def test_a_search_by_a_part_of_name_or_id(ask, text, expected):
     assert [each.customer_id for each in ask(customers_like, text)] == expected
 
 
-def test_the_queues_of_customers(ask):
-    assert ask(queues_called_by, [MARYAM, REZA, "none"]) == {MARYAM: {"sales", "support"}, REZA: {"support"}}
+@pytest.mark.parametrize(
+    ("queues", "expected"),
+    [({"sales"}, ["C-17"]), ({"support"}, ["C-17", "C-18"]), ({"other"}, []), (set(), [])],
+)
+def test_a_lead_finds_customers_of_the_own_queues(ask, queues, expected):
+    assert [each.customer_id for each in ask(customers_like, "C-1", queues.__contains__)] == expected
+    assert len(ask(customers_like, "C-1", queues.__contains__, 1)) == min(1, len(expected))
+
+
+def test_a_name_is_found_as_it_is_stored(ask):
+    def search(connection, text):
+        connection.execute(
+            customers.insert().values(caller_key="k-e", customer_id="E-1", name="Élise", updated_at=NOW)
+        )
+        found = customers_like(connection, text)
+        connection.rollback()
+        return found
+
+    assert [each.customer_id for each in ask(search, "Élise")] == ["E-1"]
 
 
 # -- comments
@@ -261,7 +279,7 @@ def test_what_is_no_comment(ask):
         lambda connection: comment_of_agent(connection, "main", "Reza R", NOW),
         lambda connection: comments_about(connection, "Reza R", NOW - DAY, NOW, 10),
         lambda connection: comments_of_calls(connection, {("main", "2.1")}),
-        lambda connection: queues_called_by(connection, [MARYAM]),
+        lambda connection: customers_like(connection, "x", lambda queue: queue == "sales"),
     ],
 )
 def test_no_query_reads_a_whole_table(tmp_path, read):
