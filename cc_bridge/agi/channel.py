@@ -168,8 +168,8 @@ class AgiChannel:
     def interrupt(self) -> None:
         """Stop the running command, which plays a prompt or waits for a key.
 
-        The stopped command raises Interrupted. If no command runs, or a recording, this method does nothing:
-        a recording ends at its own time limit.
+        The stopped command raises Interrupted. If no command is running, this method does nothing. It does
+        not stop a command that records the caller's voice either; such a command ends at its own time limit.
         """
         if self._waiting is not None and not self._stopped_by and not self._recording:
             self._stopped_by = token_hex(8)

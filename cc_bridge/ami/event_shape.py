@@ -69,10 +69,11 @@ def are_surely_whole(blocks: Sequence[bytes], start: int, end: int) -> bool:
 
 
 def has_header_in_channel(event: bytes, wanted: Iterable[str]) -> bool:
-    """Return whether one of the headers `wanted` is between the first and last header of a channel.
+    """Return whether one of the headers `wanted` is among the headers that describe a channel.
 
-    Asterisk writes only headers of the channel itself there, each once. But a line break in a caller's number
-    can forge a header. The result is also True if the first or the last header of a channel is repeated.
+    Asterisk writes these headers as one block, from `ChannelStateDesc` to `Linkedid`, each once. So another
+    header within the block is forged: a line break in a caller's number can add one. The result is also True
+    if the first or the last header of the block is not in the event exactly once.
     """
     names = [line.partition(b": ")[0] for line in event.split(b"\n")]
     others = {name.encode() for name in wanted}

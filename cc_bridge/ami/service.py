@@ -320,7 +320,7 @@ class AmiService:
             self.on_clock_set(step)
 
     def _note_events(self) -> None:
-        """Note the present as the time of the last event."""
+        """Store the present time as the time of the newest event."""
         self.last_event_at = self._wall_clock()
 
     def _keep_event(self, event: Any) -> None:

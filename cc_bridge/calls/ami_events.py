@@ -195,9 +195,9 @@ def read(
     """Return the typed form of a pyst2 `Event`; None if the event is irrelevant or malformed.
 
     The typed event gets its instant from the `Timestamp` header, which Asterisk writes with microseconds. A
-    PBX with timestampevents=no sends no such header. `plausible` has the earliest plausible instant and the
-    end of the plausible ones. Without the header, or with an instant that is not plausible, the instant is
-    the result of `received_at()`.
+    PBX with timestampevents=no sends no such header. Then the instant is the result of `received_at()`. The
+    same is done for an instant that is not plausible. `plausible` has the earliest plausible instant, and the
+    first later one that is not plausible.
     """
     make = _MAKE.get(event.name)
     if make is None:

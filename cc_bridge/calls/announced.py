@@ -119,8 +119,8 @@ class AnnouncedEvents:
         Channels that ended long ago are forgotten. So are open channels that two snapshots in a row did not
         list, because their ends were not received.
 
-        `lists_queues` is true if the snapshot has any queue. If Asterisk lists no queue, it cannot confirm
-        one, and the queue of an event is then not checked.
+        `lists_queues` is True if the snapshot has any queue. If Asterisk lists no queue, it cannot confirm
+        one. Then events are applied whatever their queue.
         """
         self._lists_queues = lists_queues
         self._forget_ended(at)
@@ -189,11 +189,10 @@ class AnnouncedEvents:
         self._forget_ended(event.at)
 
     def _forget_ended(self, at: float) -> None:
-        """Forget the channels that ended long before the instant `at`.
+        """Begin a new generation of ended channels if it is time; forget those of the generation before last.
 
-        Long before means in the generation before the present one. A generation lasts for _KEEP_SECONDS, or
-        until _KEEP_ENDED channels have ended in it. If the PBX's clock is set back, the generation changes
-        too.
+        `at` is the present instant. A generation ends after _KEEP_SECONDS, or when _KEEP_ENDED channels have
+        ended in it. It also ends if the PBX's clock has been set back by _KEEP_SECONDS or more.
         """
         if abs(at - self._changed_at) >= _KEEP_SECONDS or len(self._ended) >= _KEEP_ENDED:
             self._known.difference_update(self._ended_earlier)

@@ -127,7 +127,10 @@ class Channels:
         return self._ways_to_answer(dialled)[-1]
 
     def answered_elsewhere(self, dialled: str) -> bool:
-        """Return whether another phone answered than the dialled one, by a pickup or by a forward."""
+        """Return whether a phone other than the dialled one answered.
+
+        It did so by picking up the call, or because the dialled phone forwards its calls.
+        """
         answering = self._known(self._ways_to_answer(dialled))
         return any(channel.picks_up or channel.is_forward for channel in answering)
 

@@ -29,10 +29,10 @@ class OpenCall:
     call_id: Asterisk's Linkedid at the start of the call
     uniqueid: the uniqueid of the first channel
     started_at: UTC seconds since the epoch
-    queue: the first queue; empty if there was none
-    queues, talks: number of closed visits and talks
-    wait_seconds: wait time in queues before the first answer
-    unanswered_wait_seconds: wait time in the closed visits since the last answer or talk
+    queue: the name of the first queue; empty if there was none
+    queues, talks: number of closed visits and of closed talks
+    wait_seconds: wait time in queues before an agent first answered
+    unanswered_wait_seconds: wait time in the closed visits since an agent last answered or talked
     """
 
     call_id: str

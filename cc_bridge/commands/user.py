@@ -9,7 +9,7 @@ __all__ = ["user"]
 
 @click.group()
 def user() -> None:
-    """Manage the persons who may open the pages.
+    """Print password hashes for the persons who may open the pages.
 
     \b
     Example:  cc-bridge user hash

@@ -18,9 +18,9 @@ __all__ = ["server_certificate"]
 def server_certificate(certificate: Path, key: Path) -> CertificateOptions:
     """Return the options of TLS connections with a certificate and its key, for TLS 1.2 and 1.3.
 
-    The file `certificate` has the server's certificate first, and then those that lead from it to a root.
-    Raises ConfigError, in one line that names the option, for a file that cannot be read or has no
-    certificate or key. A key with a passphrase, or of another certificate, raises ConfigError too.
+    The file `certificate` has the server's certificate first, and then the intermediate certificates. Raises
+    ConfigError if a file cannot be read or has no certificate or key. A key with a passphrase, or of another
+    certificate, raises ConfigError too. The error is one line that names the option.
     """
     private: Any
     options: Any = CertificateOptions  # Twisted's types are the older ones of pyOpenSSL

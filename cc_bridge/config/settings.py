@@ -201,7 +201,7 @@ class Config(BaseSettings):
         """Return the queues whose `owner` is this person, sorted.
 
         Besides the configured queues, the result has those of `known` that belong to this person because
-        queue_defaults.owner names the person. The spelling of `known` is preferred.
+        queue_defaults.owner names the person. A name that is in both has its spelling in `known`.
         """
         queues = QueueNames([*self.queues, *known])
         return tuple(sorted(name for name in queues if owner and self.queue(name).owner == owner))

@@ -20,7 +20,10 @@ def text_in(texts: Mapping[Language, str], language: str) -> str:
 
 
 def _by_language(text: object) -> object:
-    """Return a text as a table with the text in each language; an empty text as an empty table."""
+    """Return a table of a text in each language; a table is returned unchanged.
+
+    A single text is used for every language. An empty text becomes an empty table.
+    """
     if isinstance(text, str):
         return dict.fromkeys(LANGUAGES, text) if text else {}
     if not isinstance(text, Mapping):

@@ -34,7 +34,10 @@ def check_names(users: Iterable[str]) -> None:
 
 
 def _argon2id(secret: SecretStr) -> SecretStr:
-    """Raise ValueError if a text is neither empty nor a hash that `cc-bridge user hash` can have printed."""
+    """Return an option's value unchanged.
+
+    Raises ValueError unless it is empty or has the form of a hash that `cc-bridge user hash` prints.
+    """
     text = secret.get_secret_value()
     if not text:
         return secret

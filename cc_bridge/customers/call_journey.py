@@ -63,7 +63,10 @@ class CallJourney:
 
     @property
     def started_at(self) -> float:
-        """The start of the call, or the first instant that is stored about it."""
+        """The start of the call, in UTC seconds since the epoch.
+
+        Without a record of the whole call, it is the start of the first visit or talk.
+        """
         if self.call is not None:
             return self.call.started_at
         return min(
@@ -88,9 +91,9 @@ class CallJourney:
     def seen_by(self, sees: Callable[[str], bool]) -> "CallJourney | None":
         """Return the parts of the journey that a visitor may see; None if the visitor may not see the call.
 
-        `sees` returns whether the visitor may see a queue. A part without a queue, such as a talk after a
-        transfer, is shown with the other parts of the call. A call without any queue is seen by those who may
-        see a queue without a name.
+        `sees` returns whether the visitor may see the queue of a name. A part without a queue, such as a talk
+        after a transfer, is shown with the other parts of the call. A call without any queue is shown if
+        `sees("")` is True.
         """
         queues = self.queues
         if not any(map(sees, queues or {""})):

@@ -27,7 +27,7 @@ class LostCaller:
     name: the customer's name from the CRM; empty if it is not known
     wait_seconds: the sum of the waits in all queues of the call
     known: the number is neither withheld nor shared, so the caller can be called back
-    follow_up: the follow-up about this loss; None if there is none
+    follow_up: the follow-up about this lost call; None if there is none
     """
 
     call: LostCall
@@ -39,7 +39,11 @@ class LostCaller:
 
     @property
     def is_open(self) -> bool:
-        """Whether the caller should be called back: not reached yet, and no follow-up is closed."""
+        """Whether the caller should be called back.
+
+        It is False if the caller cannot be called back or has been reached since, or if the follow-up of this
+        lost call is closed.
+        """
         reached = self.call.managed not in {LostCallStatus.OPEN, LostCallStatus.NOT_MANAGED}
         closed = self.follow_up is not None and self.follow_up.state not in UNCLOSED
         return self.known and not reached and not closed
@@ -66,8 +70,8 @@ def cause_of(lost: LostCaller) -> FollowUpCause:
 def follow_up_of(call: LostCall, follow_ups: Iterable[FollowUp]) -> FollowUp | None:
     """Return the follow-up about a lost call; None if there is none.
 
-    `follow_ups` are the follow-ups of the caller. The follow-up that this call opened comes first, then one
-    that is not closed, then one that was closed after the loss.
+    `follow_ups` are the follow-ups of the caller. The one that this call opened is preferred, then one that
+    is not closed, then one that was closed after the call was lost.
     """
     theirs = [each for each in follow_ups if each.reason in ABOUT_WAITING]
     opened_by_it = [each for each in theirs if (each.pbx, each.call_id) == (call.pbx, call.call_id)]

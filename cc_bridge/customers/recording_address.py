@@ -31,7 +31,9 @@ def check_template(template: str, known: Collection[str]) -> None:
     except ValueError as error:
         raise ValueError(f"is not a template: {error}") from None
     if not _START.fullmatch(parts[0][0]) or not all(_TEXT.fullmatch(text) for text, *_ in parts):
-        raise ValueError("must start with http:// or https://, a host and / without spaces or fields before")
+        raise ValueError(
+            "must start with http:// or https://, a host and /, before any field, and have no spaces"
+        )
     used = [(field, form, convert) for _, field, form, convert in parts if field is not None]
     wanted = ", ".join(f"{{{field}}}" for field in known)
     if not used or any(field not in known or form or convert for field, form, convert in used):

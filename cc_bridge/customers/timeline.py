@@ -142,7 +142,8 @@ class Timeline:
     def only(self, sees: Callable[[str], bool]) -> "Timeline":
         """Return the timeline with only the entries of the queues for which `sees` returns True.
 
-        Without such an entry, the customer is no customer of these queues, and the identity is empty too.
+        If no entry remains, the customer has never called these queues. Then the customer's id and name are
+        removed too.
         """
         entries = tuple(entry for entry in self.entries if sees(entry.queue))
         return Timeline(self.customer if entries else CustomerIdentity(), entries, self.more)

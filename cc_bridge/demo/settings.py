@@ -123,7 +123,7 @@ def demo_config(folder: Path, ami_port: int, credentials: tuple[str, str]) -> tu
     """
     file = folder / "cc-bridge.toml"
     if file.exists() and not file.read_text(encoding="utf-8").startswith(_FIRST_LINE):
-        raise ConfigError(f"{file} is not of a demo: give another directory")
+        raise ConfigError(f"{file} does not belong to a demo: give another directory")
     username, secret = map(json.dumps, credentials)
     text = _TEXT.format(
         first_line=_FIRST_LINE,

@@ -125,9 +125,10 @@ class RecordedSide:
         return DifferenceReason.GAP if seen else None
 
     def clock_set_in(self, talk: Talk) -> bool:
-        """Return whether the PBX's clock was set in a recorded talk, which is dated by the new time.
+        """Return whether the PBX's clock was set during a recorded talk.
 
-        Such a talk is partial. The instant of a step is known with an error of about a second.
+        Such a talk is partial, and both its instants are in the new time of the clock. The instant at which
+        the clock was set is known to about a second.
         """
         steps = (gap.started_at for gap in self.gaps if gap.reason is GapReason.CLOCK_STEP)
         return talk.partial and any(

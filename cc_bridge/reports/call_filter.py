@@ -56,8 +56,9 @@ class ListCondition(NamedTuple):
 class RowKey(NamedTuple):
     """The row of a report to which the listed rows belong.
 
-    by: a Dimension or AGENTS_SPOKEN
-    others: the list has all rows except those of the key
+    by: what the report's rows are by: a Dimension or AGENTS_SPOKEN
+    key: the value of `by` in this row
+    others: True: the listed rows belong to all other rows of the report instead
     """
 
     by: str
@@ -144,7 +145,7 @@ class CallFilter:
         return next((each.values for each in self.conditions if each.name == name), ())
 
     def key(self, by: str) -> Group | None:
-        """Return the key of the report row of a dimension; None if the list is not of one such row."""
+        """Return the value of `by` that all listed rows have; None if the list is not limited to one."""
         return next((row.key for row in self.rows if row.by == by and not row.others), None)
 
     def to_query(self) -> str:
@@ -202,7 +203,10 @@ class CallFilter:
 
 
 def _joined(kind: ListKind, condition: ListCondition) -> tuple[str, ...]:
-    """Return the values of a condition in a URL: one text for all, unless a value may contain a comma."""
+    """Return the values of a condition as the texts of a URL.
+
+    All values are one text with commas between them. If a value may contain a comma, each is its own text.
+    """
     return condition.values if _CONDITIONS[kind][condition.name] is None else (",".join(condition.values),)
 
 
@@ -220,7 +224,7 @@ class _Arguments:
         for value in values:
             if len(value) > _LONGEST or "\0" in value:
                 raise ValueError(
-                    f"a value of {name} has more than {_LONGEST} characters, or one that is no text"
+                    f"a value of {name} has more than {_LONGEST} characters, or a null character"
                 )
         return values
 
@@ -250,7 +254,7 @@ def _rows(kind: ListKind, texts: _Arguments) -> Iterator[RowKey]:
 
 
 def _has(kind: ListKind, by: str) -> bool:
-    """Return whether the rows of a list can be those of one value of a dimension."""
+    """Return whether a list of this kind can be limited to one value of `by`, such as one agent."""
     if kind is ListKind.LOST_CALLS:
         return by in LOST_CALLS_BY
     return by in _MORE_DIMENSIONS[kind] or (by in {*Dimension} and by not in _NOT_OF_ALL)

@@ -78,7 +78,10 @@ def changes(report: Report, before: Report) -> dict[str, TableChanges]:
 
 @dataclass(frozen=True, slots=True)
 class _Spans:
-    """The numbers of days of the span and of the earlier span, and the days from one start to the other."""
+    """The lengths of the span and of the earlier span in days.
+
+    distance: the number of days from the first day of the earlier span to that of the span
+    """
 
     days: int
     days_before: int

@@ -143,7 +143,10 @@ def calls_behind(report: Report, table: ReportTable, row: ReportRow, column: Col
 
 
 def _listed(row: ReportRow, column: Column) -> _Listed | None:
-    """Return what the list of a cell has. In some tables this depends on the keys of the row."""
+    """Return the list behind a figure of a column; None if it has none.
+
+    In some tables, the list depends on the keys of the row.
+    """
     match column.name:
         case "score":
             question, score = map(str, row.keys[:2])
@@ -160,7 +163,10 @@ def _listed(row: ReportRow, column: Column) -> _Listed | None:
 
 
 def _reason(step: str, reason: str, *, share: bool) -> _Listed:
-    """Return the list of a row of the table `reasons`."""
+    """Return the list behind a figure of the table `reasons`, which has the keys `step` and `reason`.
+
+    `share` is True for a share: then all rows of the step are listed, and those with the reason are marked.
+    """
     if step == "step_funnel":
         kind, found = ListKind.DECISIONS, _is("stage", reason)
     else:
@@ -180,7 +186,11 @@ def _row_keys(table: ReportTable, row: ReportRow, column: Column) -> list[RowKey
 
 
 def _part(found: CallFilter, ask: ReportQuery, column: Column) -> CallFilter | None:
-    """Return the filter for the days before or after a change, if the column is about one of these parts."""
+    """Limit a filter to the days of a column.
+
+    The columns `before` and `after` have the days before and after the change of the report. Other columns
+    have all days. Returns None for the column `before` of a report without a change.
+    """
     if column.name == "before":
         return replace(found, last=ask.changed - timedelta(1)) if ask.changed else None
     if column.name == "after" and ask.changed:

@@ -45,7 +45,7 @@ class HeatMap:
     rows: tuple[tuple[int, tuple[Cell, ...]], ...]
 
     def level(self, cell: Cell) -> int:
-        """Return how much of the measure a cell has: 1 (least) to 5 (most); 0 for a cell that is not shown.
+        """Return the level of a cell's figure: 1 (lowest) to 5 (highest); 0 for a cell that is not shown.
 
         The levels divide the range of the cells that are shown into equal parts.
         """

@@ -30,8 +30,8 @@ _NEEDS_LOOPBACK = (
     " http.token_file to open it by another name"
 )
 ONLY_WITH_ONE = (
-    "this page has personal data, so it needs a token on any address: set http.token or http.token_file"
-    " (openssl rand -hex 32)"
+    "this page has personal data, so it needs a token, on a loopback address too: set http.token or"
+    " http.token_file (openssl rand -hex 32)"
 )
 _WRONG_BEARER = "this page needs the token of http.token: send Authorization: Bearer"
 _WRONG = "this page needs the token of http.token: open it with ?token=..., or send Authorization: Bearer"

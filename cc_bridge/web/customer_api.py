@@ -110,7 +110,7 @@ class _CustomerResource(JsonResource):
 
     def _put(self, request: Request, key: str) -> bytes | int:
         if visitor_of(request).queues is not None:
-            return fault(request, 403, "a lead stores no customers: ask the administrator")
+            return fault(request, 403, "the role lead may not store customers: ask an administrator")
         content = self.body(request, _LONGEST_BODY)
         if content is None:
             return fault(request, 413, f"the body has more than {_LONGEST_BODY} bytes")

@@ -197,7 +197,7 @@ class _ListResource(JsonResource):
         asked = b",".join(arguments.get(b"state", [])).decode("ascii", "replace")
         visitor = visitor_of(request)
         if visitor.queues is not None and owner not in ("", visitor.name):
-            return fault(request, 403, f"these follow-ups are of another lead than {visitor.name}")
+            return fault(request, 403, "these follow-ups belong to another lead")
         try:
             states = {FollowUpState(word) for word in asked.split(",")} if asked else UNCLOSED
         except ValueError:
@@ -243,7 +243,7 @@ class _ActionResource(JsonResource):
 
         def moved(move: ActionResult) -> bytes:
             if move.foreign:
-                return fault(request, 403, "this follow-up is of a queue of another lead")
+                return fault(request, 403, "the queue of this follow-up belongs to another lead")
             if move.now is None:
                 return fault(request, 404, "there is no such follow-up")
             (shown,) = self._parent.shown.each(move.now)

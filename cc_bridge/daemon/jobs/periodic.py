@@ -100,7 +100,7 @@ class PeriodicJob(DaemonService, Generic[_Result]):
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last run failed, and the failure is not one of those tolerated."""
+        """Whether more than `tolerated` runs in a row have failed, up to the latest run."""
         return self._failures > self.tolerated
 
     def _failed(self, error: Exception) -> None:

@@ -30,8 +30,8 @@ class Access(DaemonService):
     ) -> None:
         """Create the access checks.
 
-        `now` returns the PBX's clock in UTC seconds. `queues` returns the names of the known queues, of which
-        the owner of `[queue_defaults]` has those without another owner.
+        `now` returns the PBX's clock in UTC seconds. `queues` returns the names of the known queues. A queue
+        without an owner of its own belongs to the owner in `[queue_defaults]`.
         """
         super().__init__(context)
         self._queues = queues

@@ -253,7 +253,7 @@ class AmiListener(DaemonService):
         self._events_are_early = False
 
     def _apply_late(self, event: CallEvent) -> None:
-        """Apply an event that was held back, and record what it completes."""
+        """Apply an event that was held back, and store the records that this completes."""
         self._record(self.tracker.apply_late(event))
 
     def _make_link(self, context: Context) -> AmiService:
@@ -271,7 +271,7 @@ class AmiListener(DaemonService):
         )
 
     def _set_plausible(self) -> None:
-        """Note the plausible instants of events: those within a day of the PBX's present time.
+        """Set the plausible instants of events: those within a day of the PBX's present time.
 
         A single wrong instant would move the times of all open calls by years.
         """

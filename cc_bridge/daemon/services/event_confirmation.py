@@ -91,7 +91,8 @@ class EventConfirmation:
         self._asking = False
         if not failure.check(AmiLinkLost):
             _log.warn(
-                "Asterisk did not list its channels or queues after an event about an unknown one: {error}",
+                "Asterisk did not list its channels or queues: {error}; an event about an unknown channel or"
+                " queue is held back until it does",
                 error=failure.getErrorMessage(),
             )
 

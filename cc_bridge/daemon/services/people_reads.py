@@ -124,7 +124,7 @@ class CallReader:
         return self._around.reads.read(lambda connection: call_journey(connection, pbx, call_id, shared))
 
     def comment(self, pbx: str, attempt_id: str, question: str) -> Deferred[StoredComment | None]:
-        """Find the spoken comment of a survey attempt; None if there is none."""
+        """Find the spoken comment that answers a question of a survey attempt; None if there is none."""
         return self._around.reads.read(
             lambda connection: comment_of_attempt(connection, pbx, attempt_id, question)
         )

@@ -21,16 +21,16 @@ class ReportCache:
     """
 
     def __init__(self, seconds: Callable[[], float] = monotonic) -> None:
-        """Set the clock, which is never set back."""
+        """Create an empty cache; `seconds` is a clock in seconds that is never set back."""
         self._seconds = seconds
         self._lock = Lock()
         self._config: object = None
         self._results: dict[Hashable, tuple[float, Any]] = {}  # until when it is kept, and the result
 
     def result(self, config: object, key: Hashable, make: Callable[[], _Result], *, is_past: bool) -> _Result:
-        """Return the kept result for `key`; without one, return and keep the result of `make`.
+        """Return the kept result for `key`; if there is none, return the result of `make()` and keep it.
 
-        `config` is the configuration with which the result is made. `is_past` says that the days of the
+        `config` is the configuration with which `make` makes the result. `is_past` is True if all days of the
         report are over.
         """
         now = self._seconds()

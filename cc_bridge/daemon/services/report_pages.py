@@ -54,7 +54,10 @@ def report_pages(
 
 
 class _Reader:
-    """The reports of one transaction; results in the cache may be some seconds older."""
+    """The reports that one request reads, all in one transaction.
+
+    A result from the cache may be some seconds older than the transaction.
+    """
 
     def __init__(self, connection: Connection, config: Config, now: float, cache: ReportCache) -> None:
         begin_reading(connection)

@@ -52,7 +52,10 @@ class SimulatedAgent:
     def spend(
         self, state: AgentState, start: float, end: float, *, reason: str = "", queue: str = ""
     ) -> None:
-        """Add a state from `start` to `end`. The agent was available before `start`."""
+        """Add a state from `start` to `end`.
+
+        From the end of the state before it to `start`, the agent is available.
+        """
         self._add(AgentState.AVAILABLE, self.free_at, start)
         self._add(state, start, end, reason, queue)
 

@@ -56,7 +56,10 @@ class SimulatedCall:
         *,
         ringing: bool = False,
     ) -> None:
-        """Add a visit in a queue; `agent` is the agent who answered."""
+        """Add a visit in a queue.
+
+        `agent` is the agent who answered. `ringing` is True if a phone was ringing when the caller left.
+        """
         self.visits += 1
         if not self.talks:
             self.waited += left_at - entered_at
@@ -117,7 +120,10 @@ class SimulatedCall:
 def outgoing_call(
     call: SimulatedCall, agent: SimulatedAgent, answered_at: float, ended_at: float, *, reached: bool
 ) -> None:
-    """Add to a call without a queue the records of a call from an agent to the caller."""
+    """Add the records of an outgoing call, in which an agent calls the caller.
+
+    `call` is a call without a queue. `reached` is True if the caller answered.
+    """
     roster = agent.roster
     if reached:
         call.add(

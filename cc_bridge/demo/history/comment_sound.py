@@ -34,7 +34,10 @@ def comment_sound(chance: random.Random, seconds: int) -> bytes:
 def _add_syllable(
     samples: list[int], chance: random.Random, pitch: float, start: float, length: float
 ) -> None:
-    """Add a vowel: harmonics of the pitch, loudest around a resonance of the mouth."""
+    """Add a vowel to `samples`: harmonics of the pitch, loudest around a resonance of the mouth.
+
+    `pitch` is in hertz. `start` and `length` are in seconds.
+    """
     resonance = chance.choice((350.0, 500.0, 700.0))
     loudness = [
         (number, 1 / (1 + ((number * pitch - resonance) / 200) ** 2)) for number in range(1, _HARMONICS + 1)

@@ -151,7 +151,10 @@ class Simulation:
         *,
         ringing: bool = False,
     ) -> None:
-        """End a visit that no agent answered. Some callers call again or are called back."""
+        """End a visit that no agent answered. Some callers call again or are called back.
+
+        `ringing` is True if a phone was ringing when the caller left.
+        """
         call.add_visit(queue, entered_at, left_at, outcome, ringing=ringing)
         fate = self._chance.random()
         if not self._agents[queue]:

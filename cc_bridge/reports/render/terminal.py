@@ -50,7 +50,7 @@ def _parts(report: Report, wording: Localization, width: int) -> Iterator[Text |
 
 
 def _drawn(table: ReportTable, wording: Localization, width: int) -> Iterator[Drawn]:
-    """Yield the parts of the table, each of which fits into `width` if one column of figures does."""
+    """Yield the parts of the table. A part wider than `width` has only one column of figures."""
     rows = [row for row in (*table.rows, table.total) if row]
     keys = [
         [wording.key(kind, key) for (_, kind), key in zip(table.keys, row.keys, strict=True)]
@@ -93,10 +93,10 @@ def _longest(texts: Iterable[str]) -> int:
 
 
 def _spans(least: Sequence[int], room: int) -> Iterator[tuple[int, int]]:
-    """Yield the first column and the one after the last of each part, whose columns fit into `room`.
+    """Yield the columns of each part of a table: the first one, and the one after the last.
 
-    `least` has the least width of each column, in which its heading is wrapped between words. There is one
-    empty part if there are no columns.
+    The columns of a part fit into the width `room`, unless it is a single column. `least` has the least width
+    of each column, in which its heading is wrapped between words. Without columns, there is one empty part.
     """
     if not least:
         yield 0, 0

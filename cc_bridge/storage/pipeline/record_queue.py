@@ -10,8 +10,8 @@ a group are written in one transaction.
 A record stays in the queue until `written` removes it. After any failure the queue therefore still holds
 every record that is not on disk.
 
-The queue has two limits: the number of its records, and their memory. While the disk is full, other records
-than answers are discarded.
+The queue has two limits: the number of its records, and their memory. While the disk is full, only records
+such as answers are accepted.
 """
 
 from collections import Counter, deque
@@ -214,9 +214,9 @@ class RecordQueue:
         return ready
 
     def _discard_if_full(self) -> None:
-        """While the disk is full, discard the ready records that came before it was, except those it accepts.
+        """If the disk is full, discard the ready records that it no longer accepts.
 
-        They would use up the space that is reserved for survey answers.
+        They came before it was full. They would use up the space that is reserved for survey answers.
         """
         if not self._ready or not self._full():
             return
@@ -270,7 +270,10 @@ class RecordQueue:
 
 
 def _is_kept(queued: QueuedRecord) -> bool:
-    """Return whether a record is accepted even if the queue is full: a caller waits for it, or gave it."""
+    """Return whether a record is accepted even if the queue is full.
+
+    A survey or a request waits until the record is stored, or it has something that a caller entered.
+    """
     return queued.done is not None or isinstance(queued.record, Answer | SurveyAttempt | OptOut)
 
 

@@ -256,7 +256,7 @@ class Writer:
             )
         self._fire(left, StorageError("the storage writer ended before the record was known to be on disk"))
         if self._stopped:
-            what = "that it has ended; the daemon's stop waits for its time limit"
+            what = "that it has ended; the shutdown of the daemon waits for this until its time limit"
             self._in_reactor(what, self._stopped.callback, len(left))
 
     def _fire(self, batch: Sequence[QueuedRecord], error: StorageError | None) -> None:
@@ -265,7 +265,10 @@ class Writer:
             self._in_reactor(what, _fire, waited_for, error)
 
     def _in_reactor(self, what: str, function: Callable[..., object], *args: object) -> None:
-        """Let the reactor run a function. If that fails, log `what` is not reported, and the consequence."""
+        """Let the reactor run a function. If the reactor has stopped, log an error with `what`.
+
+        `what` says what the reactor does not learn then, and what follows from it.
+        """
         try:
             self._call_from_thread(function, *args)
         except Exception as error:  # a stopped reactor must not end the thread with an error

@@ -42,7 +42,10 @@ class CallDetails:
         self._names = names(connection, {key for row in callers if (key := getattr(row, "caller_key", ""))})
 
     def listed(self, kind: ListKind, row: Any) -> ListedCall:
-        """Return the row of a list that shows a row of the database (of a LostCall for a lost call)."""
+        """Return a row of a list of this kind; `row` is its row of the database.
+
+        In a list of lost calls, `row` is a LostCall.
+        """
         found = _LISTED[kind](self, row)
         call = self._calls.get((row.pbx, row.call_id))
         key = getattr(row, "caller_key", "") or (call.caller_key if call else "")
@@ -69,7 +72,10 @@ class CallDetails:
     def answers(
         self, row: Any, agent: str | None = None, queue: str | None = None
     ) -> tuple[GivenAnswer, ...]:
-        """Return the answers in the surveys of a row's call; `agent` and `queue` limit them, if given."""
+        """Return the answers in the surveys of a row's call.
+
+        If `agent` or `queue` is given, only the answers about this agent or queue are returned.
+        """
         return tuple(
             GivenAnswer(each.question, each.kind, each.value, each.label)
             for each in self._answers[row.pbx, row.call_id]

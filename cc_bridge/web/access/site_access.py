@@ -31,8 +31,8 @@ _CHANGES = {b"POST", b"PUT", b"DELETE"}
 _LONGEST_GUEST = 64  # characters
 
 _NOT_CONFIGURED = (
-    "this page has personal data, so it needs users or a token on any address: set [users.NAME], http.token"
-    " or http.token_file (openssl rand -hex 32)"
+    "this page has personal data, so it needs users or a token, on a loopback address too: set [users.NAME],"
+    " http.token or http.token_file (openssl rand -hex 32)"
 )
 _LOG_IN = "log in on /login, or send the token of http.token as Authorization: Bearer"
 _ONLY_BY_PROXY = "this page is reached only through the proxy that sends the header {}"
@@ -178,7 +178,9 @@ def _user_of_proxy(name: str, rules: AccessRules) -> Visitor | Refusal:
     user = rules.users.get(name)
     role = user.role if user else rules.user_header_role
     if role is None:
-        return Refusal(403, f"the user {name} has no role here: add [users] or set http.user_header_role")
+        return Refusal(
+            403, f"the user {name} has no role here: add [users.NAME] or set http.user_header_role"
+        )
     return _user(name, rules, role)
 
 

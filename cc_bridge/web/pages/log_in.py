@@ -71,7 +71,9 @@ class LogInPage(PageResource):
                 _log.warn("log-in: a wrong name or password from {client}", client=visit.peer)
                 return self._form(visit, following, "wrong", _FORBIDDEN)
             self._limit.give_back(visit.peer)
-            _log.info("log-in: {user} from {client}", user=name or "with the token", client=visit.peer)
+            _log.info(
+                "log-in: {user} from {client}", user=name or "a person with the token", client=visit.peer
+            )
             cookie = Cookie(SESSION_COOKIE, self._site.sessions.start(name), SESSION_SECONDS)
             return RedirectAnswer(following, (cookie, Cookie(GUEST_COOKIE, "", 0)))
 

@@ -188,7 +188,7 @@ class PageResource(LeafResource):
 
         def lost(failure: Failure) -> None:
             _log.failure(
-                "page {name}: cannot render the answer for {peer}",
+                "page {name}: cannot render the answer for {peer}; it is answered with status 500",
                 failure,
                 name=self.name,
                 peer=peer_of(request),

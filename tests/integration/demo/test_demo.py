@@ -639,7 +639,7 @@ def test_a_kept_database_is_for_reports_and_a_second_demo(demo, tmp_path):
 
 def test_a_directory_that_cannot_be_used_is_refused_in_one_line(demo, tmp_path):
     (tmp_path / "cc-bridge.toml").write_text("[pbx]\n")
-    for folder, why in ((tmp_path, "is not of a demo: give another"), (tmp_path / "a b", "must have only")):
+    for folder, why in ((tmp_path, "does not belong to a demo"), (tmp_path / "a b", "must have only")):
         refused = demo("--keep", str(folder))
         _, errors = refused.process.communicate(timeout=30)
         assert refused.process.returncode == 1

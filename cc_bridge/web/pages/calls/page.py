@@ -104,7 +104,7 @@ class CallsPage(PageResource):
             visit.need(queue)
         queues = visit.visitor.queues
         if queues is not None and not queues:
-            raise PageError(403, "no queue has you as its owner")
+            raise PageError(403, "you are the owner of no queue")
         is_limited = queues is not None and not wanted.queues and of_row is None
         return CallRequest(wanted, is_limited, _page_number(visit.argument("page", "1")))
 
@@ -125,7 +125,7 @@ class CallTree(TreeResource):
 
 def _page_number(text: str) -> int:
     if not text.isdecimal() or len(text) > _LONGEST_PAGE or not int(text):
-        raise PageError(400, f"page={text!r} is no number of a page")
+        raise PageError(400, f"page={text!r} is not a page number")
     return int(text)
 
 
