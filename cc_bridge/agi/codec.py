@@ -2,8 +2,8 @@
 
 The method `get_result` of pyst2 parses the replies. It has limits:
 
-- A reply with code 520 (wrong use of a command) has several lines. If the last is missing, `get_result` never
-  returns. So it is appended to each reply.
+- For a reply with code 520 (wrong use of a command), `get_result` waits for a last line for ever. So this
+  module appends that line.
 - `get_result` reads one line only. So line breaks in a value are replaced by a surrogate, which decoded UTF-8
   never contains.
 - The time of `get_result` grows with the square of a word's length (0.5 s for 8 KB), hence MAX_LINE.

@@ -378,9 +378,9 @@ class Codec:
     def _taint(self, block: bytes) -> None:
         """Count an event as malformed, and decide which of the next events may be forged.
 
-        After a cut event, these are all events until the rest of the cut one has come, at most
-        _MOST_DISTRUSTED. After a whole event with values of callers, no event may be forged. After an event
-        without such values, the next event may be.
+        If the event is cut, these are all events until the rest of it has come, at most _MOST_DISTRUSTED. If
+        the event is whole and has values of callers, the next events are trusted. If it has no such values,
+        the next event is distrusted: it may consist of text from such a value.
         """
         self.counts.malformed += 1
         if self._distrusted:

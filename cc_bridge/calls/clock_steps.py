@@ -36,7 +36,7 @@ class EventTimes:
 
     @property
     def latest(self) -> float:
-        """The last instant known to have passed: that of an event, or of `passed`."""
+        """The latest instant known to have passed: that of an event, or of a call of `passed()`."""
         return max(self.last, self._passed)
 
     def step_before(self, at: float) -> float:

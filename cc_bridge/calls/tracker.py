@@ -93,9 +93,9 @@ class Tracker:
     def apply_late(self, event: ev.CallEvent) -> list[TrackerRecord]:
         """Apply an event that was held back; return the records that it completed.
 
-        Newer events can have been applied meanwhile, so its instant shows no step of the PBX's clock. If its
-        instant is more than a minute before that of the last applied event, or after it, the event gets the
-        instant of the last applied event.
+        Newer events can have been applied meanwhile. So an earlier instant does not mean that the PBX's clock
+        was set back. If the event is later than the last applied event, or more than a minute earlier, it
+        gets the instant of the last applied event.
         """
         last = self._times.last
         if not last - _LATE_SECONDS <= event.at <= last:

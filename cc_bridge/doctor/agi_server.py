@@ -165,9 +165,10 @@ def _answered(config: Config, seen: str, answer: AgiAnswer, holder: PortHolder |
 
 
 def _compared(config: Config, seen: str, host: str, port: int) -> CheckResult:
-    """Return the result for an address at which no server answered, by comparing it with [agi].
+    """Return the result for the address `host`:`port` of the dialplan, at which no server answered.
 
-    `host` and `port` are the address. `seen` is the value of CCB_AGI for the result's text.
+    The result says whether the configuration has this address in its section [agi]. `seen` is the value of
+    the dialplan's variable CCB_AGI, for the text of the result.
     """
     ours = f"{config.agi.host}:{config.agi.port}"
     advice = _advice(config)

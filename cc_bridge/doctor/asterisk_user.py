@@ -37,7 +37,10 @@ class AsteriskUser:
         return self._reaches(folder) and self._may(folder, stat.S_IWOTH | stat.S_IXOTH)
 
     def _reaches(self, path: Path) -> bool:
-        """Return whether this user can pass through all directories above a file, links included."""
+        """Return whether this user may enter all directories above a file.
+
+        If symbolic links are on the way, the directories above their targets count too.
+        """
         folders = {*path.absolute().parents, *path.resolve().parents}
         return all(self._may(folder, stat.S_IXOTH) for folder in folders)
 

@@ -72,7 +72,7 @@ class Counter(Family):
         self._values[series] = self._values.get(series, 0) + by
 
     def rename(self, old: str, new: str) -> None:
-        """Give each series with the value `old` of the first label after `pbx` the value `new`.
+        """Change the value of the first label after `pbx` from `old` to `new`, in all series that have it.
 
         If a series with `new` exists already, the counts of both are added.
         """

@@ -102,8 +102,8 @@ class PageSite(Site):
         self.refused["busy"] += 1
         if times := self._busy_lines.note():
             _log.warn(
-                "HTTP: all {most} connections are in use; since the last such line {times} were closed for"
-                " new ones, idle ones first; see http.max_connections",
+                "HTTP: all {most} connections are in use; since the last such line, {times} connections"
+                " were closed to make room for new ones, idle ones first; see http.max_connections",
                 most=self.limits.connections,
                 times=times,
             )

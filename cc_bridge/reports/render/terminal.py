@@ -93,10 +93,11 @@ def _longest(texts: Iterable[str]) -> int:
 
 
 def _spans(least: Sequence[int], room: int) -> Iterator[tuple[int, int]]:
-    """Yield the columns of each part of a table: the first one, and the one after the last.
+    """Divide a table into parts that fit into the width `room`.
 
-    The columns of a part fit into the width `room`, unless it is a single column. `least` has the least width
-    of each column, in which its heading is wrapped between words. Without columns, there is one empty part.
+    Yield for each part the index of its first column, and the index after its last one. A column that is
+    wider than `room` is a part of its own. `least` has the smallest width of each column, with its heading
+    wrapped between words. A table without columns has one empty part.
     """
     if not least:
         yield 0, 0

@@ -256,12 +256,12 @@ class Writer:
             )
         self._fire(left, StorageError("the storage writer ended before the record was known to be on disk"))
         if self._stopped:
-            what = "that it has ended; the shutdown of the daemon waits for this until its time limit"
+            what = "it has ended; the shutdown of the daemon waits for this until its time limit"
             self._in_reactor(what, self._stopped.callback, len(left))
 
     def _fire(self, batch: Sequence[QueuedRecord], error: StorageError | None) -> None:
         if waited_for := [waiting.done for waiting in batch if waiting.done is not None]:
-            what = "which records are on disk; surveys and web requests that wait for them are not notified"
+            what = "records are on disk; surveys and web requests that wait for them are not notified"
             self._in_reactor(what, _fire, waited_for, error)
 
     def _in_reactor(self, what: str, function: Callable[..., object], *args: object) -> None:
@@ -273,7 +273,7 @@ class Writer:
             self._call_from_thread(function, *args)
         except Exception as error:  # a stopped reactor must not end the thread with an error
             _log.error(
-                "the storage writer cannot report to the reactor {what}: {error!r}", what=what, error=error
+                "the storage writer cannot report to the reactor ({error!r}): {what}", what=what, error=error
             )
 
 

@@ -5,11 +5,11 @@ A request is identified by the first of these that it has:
 - the token, as `Authorization: Bearer`: a program, which may do everything
 - a user's name in the header of a trusted proxy (single sign-on)
 - the cookie of a session, after a log-in on /login
-- the cookie of a wall screen, or on loopback nothing if nothing is configured: figures without persons
+- the cookie of a wall screen, which may see figures without persons
 
-Listening on loopback excludes other machines. It does not exclude an Internet page in a browser on this
-machine, because the name of such a page may resolve to 127.0.0.1 (DNS rebinding). So without a token, the
-Host header must be a name of this machine.
+If none of these is configured, requests on loopback may see figures without persons.
+Loopback does not exclude an Internet page in a browser on this machine, because the name of such a page may
+resolve to 127.0.0.1 (DNS rebinding). So without a token, the Host header must be a name of this machine.
 """
 
 from collections.abc import Callable

@@ -15,7 +15,10 @@ _SPAN = ("from", "to", "span")
 
 
 class Addresses:
-    """The addresses that differ from that of a page in some choices."""
+    """The addresses of the links on a report page.
+
+    Each is the address of the page itself, with other values of some query parameters, such as the queue.
+    """
 
     def __init__(self, address: str) -> None:
         self.path, _, query = address.partition("?")
