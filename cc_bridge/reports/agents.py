@@ -52,7 +52,7 @@ class _Agent:
     """The totals of one agent: talks and their times, time by state, rings by outcome, survey decisions."""
 
     def __init__(self) -> None:
-        self.talks, self.talk, self.hold = 0, 0.0, 0.0
+        self.talks, self.talk, self.hold, self.all_talk = 0, 0.0, 0.0, 0.0
         self.states: defaultdict[str, float] = defaultdict(float)
         self.rings: Counter[str] = Counter()
         self.stages: Counter[str] = Counter()
@@ -61,12 +61,29 @@ class _Agent:
         self.talks += activity.talks
         self.talk += activity.talk_seconds
         self.hold += activity.hold_seconds
+        self.all_talk += activity.all_talk_seconds
         self.rings[activity.ring_outcome] += activity.rings
         self.states[activity.state] += activity.state_seconds
 
+    def add_all(self, other: "_Agent") -> None:
+        """Add the totals of another agent."""
+        self.talks += other.talks
+        self.talk += other.talk
+        self.hold += other.hold
+        self.all_talk += other.all_talk
+        self.rings.update(other.rings)
+        self.stages.update(other.stages)
+        for state, seconds in other.states.items():
+            self.states[state] += seconds
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether the agent has a talk, a ring or a survey decision in the queues of the query."""
+        return bool(self.talks or self.rings.total() or self.stages.total())
+
     def cells(self, ask: ReportQuery, ratings: dict[str, Cell]) -> tuple[Cell, ...]:
         states = self.states
-        worked = self.talk + states[AgentState.WRAP_UP]
+        worked = (self.all_talk if ask.queues else self.talk) + states[AgentState.WRAP_UP]
         left, asked = self.stages[SurveyStage.CALLER_LEFT_FIRST], self.stages[SurveyStage.INVITED]
         return (
             count(self.talks),
@@ -85,21 +102,25 @@ class _Agent:
 def agents(ask: ReportQuery, source: Source) -> Report:
     """Return the report `agents`: the times, rings and ratings of each agent.
 
+    If the query names queues, only agents with a talk, a ring or a rating in these queues are in the report.
+    The times by state and the occupancy are then those of these agents in all queues.
     An agent is highlighted if too many of the agent's callers hang up before the agent does: more than chance
     explains. `surveys/hangup_outliers.py` decides this.
     """
     found: defaultdict[Group, _Agent] = defaultdict(_Agent)
-    everyone = _Agent()
     for activity in source.agent_activities(_SHOWN):
-        for agent in (found[activity.agent], everyone):
-            agent.add(activity)
+        found[activity.agent].add(activity)
     said, all_said = by_key(ask, source.answers(Dimension.AGENT))
     outliers = HangupOutliers(ask.minimum, fades=False)
     for row in source.hangups():
         outliers.count(row, row.n)
         if row.trigger != "callback":
-            for agent in (found[row.agent], everyone):
-                agent.stages[row.stage] += row.n
+            found[row.agent].stages[row.stage] += row.n
+    if ask.queues:
+        found = defaultdict(_Agent, {key: one for key, one in found.items() if one.has_calls or key in said})
+    everyone = _Agent()
+    for one in found.values():
+        everyone.add_all(one)
     keys = ask.ordered({key for key in {*found, *said} if key})
     rows = (
         ReportRow((key,), found[key].cells(ask, scores(said.get(key), "csat", ask.minimum))) for key in keys

@@ -61,11 +61,12 @@ class _Row:
     """The totals of one row of the report `hours`: one hour of the day, one weekday, or one queue.
 
     Times are in seconds: the observed time, the part of it in which a queue is open, and the sum of the
-    agents' presence.
+    agents' presence. `has_hours` is False for a queue without configured hours, beside others that have them.
     """
 
     def __init__(self) -> None:
         self.observed, self.open, self.there = 0.0, 0.0, 0.0
+        self.has_hours = True
         self.visits: Counter[str] = Counter()
         self.visits_open: Counter[str] = Counter()
 
@@ -81,7 +82,7 @@ class _Row:
     def cells(self, minimum: int) -> tuple[Cell, ...]:
         visits, inside = self.visits.total(), self.visits_open.total()
         return (
-            count(round(self.open / _HOUR, _DECIMALS)),
+            count(round(self.open / _HOUR, _DECIMALS)) if self.has_hours else None,
             Figure(self.there / self.observed) if self.observed else None,
             count(visits),
             count(self.visits[Outcome.ANSWERED]),
@@ -139,6 +140,7 @@ class _Rows:
             self._row("", slot).add_time(seconds, seconds if claimed else 0.0, there)
             return
         for queue in schedule.queues:
+            self.by_key[queue].has_hours = queue in schedule.timetable
             if schedule.is_open(queue, slot):
                 self.by_key[queue].add_time(seconds, seconds, there)
 
@@ -197,6 +199,7 @@ def hours(ask: ReportQuery, source: Source) -> Report:
         "agents_of_all_queues",
         *(("agents_while_open",) if ask.by is Dimension.QUEUE else ()),
         *(() if schedule.configured else ("no_hours",)),
+        *(("some_without_hours",) if schedule.timetable != set(schedule.queues) else ()),
     )
     return Report("hours", ask, (table,), findings=tuple(empty), tiles=tiles, notes=notes)
 

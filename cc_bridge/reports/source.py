@@ -69,13 +69,15 @@ class TalkSums:
 class AgentActivity:
     """A part of one agent's activity: talks, rings with one outcome, or the time in one state.
 
-    Only time within the span of the query is counted.
+    Only time within the span of the query is counted. If the query names queues, talks and rings are those of
+    these queues. A state belongs to no queue.
     """
 
     agent: str
     talks: int = 0  # observed from start to end
     talk_seconds: float = 0.0
     hold_seconds: float = 0.0  # part of talk_seconds
+    all_talk_seconds: float = 0.0  # in all queues; 0 if the query names no queues
     ring_outcome: str = ""
     rings: int = 0
     state: str = ""

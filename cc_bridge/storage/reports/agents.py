@@ -59,6 +59,10 @@ class AgentQueries(PresenceQueries):
         within = [*self._span(talks, t.answered_at, since, until), t.queue != "", t.partial.is_(False)]
         spent = {"talk_seconds": t.talk_seconds, "hold_seconds": t.hold_seconds}
         yield _did(within, {"agent": without_index(t.agent)}, {"talks": literal(1), **spent})
+        if self._ask.queues:
+            anywhere = [t.answered_at >= since, t.answered_at < until, *self._of(talks)]
+            anywhere += [t.queue != "", t.partial.is_(False)]
+            yield _did(anywhere, {"agent": without_index(t.agent)}, {"all_talk_seconds": t.talk_seconds})
         within = self._span(rings, r.started_at, since, until)
         yield _did(
             within, {"agent": without_index(r.agent), "ring_outcome": r.outcome}, {"rings": literal(1)}

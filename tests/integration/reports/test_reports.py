@@ -37,6 +37,7 @@ from cc_bridge.records import (
     Outcome,
     QueueVisit,
     Ring,
+    RingOutcome,
     SurveyAttempt,
     SurveyDecision,
     SurveyResult,
@@ -435,7 +436,7 @@ def test_hours_of_each_queue_and_of_the_whole(engine, inside):
     ask = asking()
     days = [day for day in ask.days.between(FIRST, LAST) if day.weekday() in opening.weekdays]
     assert table.cell(sales, "open_hours").value == len(days) * (opening.end - opening.begin) / 60
-    assert table.cell(support, "open_hours").value == round((ask.until - ask.since - 200) / 3600, 2)
+    assert table.cell(support, "open_hours") is None  # it has no hours
     of_sales = [visit for visit in inside[QueueVisit] if visit.queue == "sales"]
     within = [visit for visit in of_sales if opening.contains(visit.entered_at)]
     assert table.cell(sales, "visits_open").value == len(within)
@@ -444,6 +445,40 @@ def test_hours_of_each_queue_and_of_the_whole(engine, inside):
     assert table.cell(total, "open_hours") == table.cell(sales, "open_hours")  # the only one with hours
     closed = len(of_sales) - len(within)
     assert table.cell(total, "visits_open").value == len(inside[QueueVisit]) - closed
+
+
+def test_the_agents_of_a_queue_are_those_with_calls_in_it(engine, inside):
+    whole = made(engine, "agents", Dimension.AGENT).tables[0]
+    occupancy = {row.keys[0]: whole.cell(row, "occupancy") for row in whole.rows}
+    (table,) = made(engine, "agents", Dimension.AGENT, queues=("sales",)).tables
+    kinds = (Talk, Ring, SurveyDecision, Answer)
+    in_sales = {each.agent for kind in kinds for each in inside[kind] if each.queue == "sales" and each.agent}
+    assert {row.keys[0] for row in table.rows} == in_sales
+    for row in table.rows:
+        agent = row.keys[0]
+        talks = [
+            talk for talk in inside[Talk]
+            if (talk.agent, talk.queue, talk.partial) == (agent, "sales", False)
+        ]  # fmt: skip
+        assert table.cell(row, "talks").value == len(talks)
+        assert table.cell(row, "occupancy").value == pytest.approx(occupancy[agent].value)
+    parts = [table.cell(row, "available_time").value for row in table.rows]
+    assert table.cell(table.total, "available_time").value == pytest.approx(sum(parts))
+
+
+def test_an_agent_without_a_call_in_the_queue_is_in_no_report_of_it(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'calls.sqlite'}")
+    at = midnight(FIRST) + 10 * 3600
+    fill(engine, [
+        AgentInterval("main", "Ali", "available", at, at + 7200, "", "", flagged=False),
+        AgentInterval("main", "Sara", "available", at, at + 7200, "", "", flagged=False),
+        Ring("main", "c1", "c1", "r1", "sales", "Ali", "PJSIP/1", at, at + 5, RingOutcome.NO_ANSWER),
+        Ring("main", "c2", "c2", "r2", "tech", "Sara", "PJSIP/2", at, at + 5, RingOutcome.NO_ANSWER),
+    ])  # fmt: skip
+    (table,) = made(engine, "agents", Dimension.AGENT, queues=("sales",)).tables
+    assert [row.keys[0] for row in table.rows] == ["Ali"]
+    assert table.cell(table.total, "available_time").value == 7200
+    engine.dispose()
 
 
 def test_hours_count_no_time_without_observation(tmp_path):
