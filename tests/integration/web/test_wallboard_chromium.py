@@ -369,6 +369,19 @@ def test_the_address_decides_before_the_browser(browser, wall):
     assert page.value("document.dir") == "rtl"
     page.open(wall.url)
     page.wait(f"location.search === '' && {SHOWN}")
+    assert page.value("document.documentElement.dataset.theme") == "dark"  # the browser keeps the choice
+    assert page.value("document.dir") == "rtl"
+    page.ask("Network.clearBrowserCookies")  # other tests use the same browser
+
+
+def test_without_a_choice_the_page_follows_the_device(browser, wall):
+    wall.board = a_board(4)
+    page = browser.page(scheme="light", languages="en")
+    page.open(wall.url)
+    page.wait(SHOWN)
+    page.ask("Network.clearBrowserCookies")
+    page.open(f"{wall.url}?again")
+    page.wait(f"location.search === '?again' && {SHOWN}")
     assert page.value("document.documentElement.dataset.theme") == "light"
-    page.scheme("dark")  # the dark scheme
+    page.scheme("dark")
     page.wait("document.documentElement.dataset.theme === 'dark'")
