@@ -225,7 +225,7 @@ class AmiService:
         return Deferred.fromCoroutine(self._ask(channels, queues))
 
     async def _ask(self, channels: bool, queues: Collection[str] | None) -> list[Any]:
-        """Request lists as `ask` does, and return the values of their items."""
+        """Request the lists from Asterisk; return what the listener's `ami_item` returned for each item."""
         if self._client is None or not self.up:
             raise AmiLinkLost("not connected")
         items: list[Any] = []

@@ -115,8 +115,8 @@ class Called(NamedTuple):
 
     member: the queue member's name
     ring_uniqueid: the channel to the phone
-    dial: the queue's Dial of a Local channel, in the form of a DialBegin; None if the member is not behind a
-        Local channel
+    dial: for a member behind a Local channel, a DialBegin that describes the call of that channel by the
+        queue; otherwise None
     """
 
     at: float

@@ -312,10 +312,10 @@ class Visits:
         return visit
 
     def _resolve(self, uniqueid: str, now: float, *, certain: bool = True) -> None:
-        """Decide the outcome of a visit whose caller left, because no further event was received until `now`.
+        """Decide the outcome of a visit whose caller has left, without an event about the reason.
 
-        `certain` means that a further event would have been received by now. If it is False, the outcome is
-        unobserved.
+        No such event has been received until `now`. `certain` means that it would have been received by now.
+        If `certain` is False, the outcome is unobserved.
         """
         del self._leaving[uniqueid]
         visit = self._open.get(uniqueid)

@@ -84,7 +84,7 @@ def _language(
     """Return the result of the check of all prompts of one survey in one language.
 
     The result is a failure if a sound file is missing or Asterisk cannot play it. Else it is a warning if
-    callers cannot understand a prompt. Else its level is ok.
+    a prompt is hard to understand: too quiet, clipped, empty or too long. Else its level is ok.
 
     `more` are the names of prompts that calls need besides the survey's own prompts. `place` is the sounds
     directory. `user` is the user as which Asterisk runs, None if it is unknown.

@@ -37,8 +37,8 @@ __all__ = [
 class SurveyRequest:
     """A request of the dialplan for a survey, with the agent who talked to the caller last.
 
-    `agent` is None if there is no agent to rate: an agent made the request in a consultation, or no talk was
-    observed.
+    `agent` is None if there is no agent to rate. Then no talk was observed, or the channel of the request is
+    an agent's own channel in a consultation.
     """
 
     trigger: str  # queue, dial or extension

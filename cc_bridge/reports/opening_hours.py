@@ -61,7 +61,8 @@ class _Row:
     """The totals of one row of the report `hours`: one hour of the day, one weekday, or one queue.
 
     Times are in seconds: the observed time, the part of it in which a queue is open, and the sum of the
-    agents' presence. `has_hours` is False for a queue without configured hours, beside others that have them.
+    agents' presence. `has_hours` is False only for a queue without configured hours, if another queue has
+    configured hours.
     """
 
     def __init__(self) -> None:

@@ -3,7 +3,8 @@
 SQL returns the number of visits for each wait time, rounded up to whole seconds. So a median is the smallest
 number of whole seconds within which half of the visits had ended, but never more than the longest wait.
 
-A partial visit, during whose wait the PBX's clock was set, is counted only as a partial visit.
+A visit is partial if the PBX's clock was set during its wait. It counts in the number of partial visits, and
+in no other figure.
 """
 
 from collections import Counter

@@ -1,6 +1,7 @@
 """The HTTP site: /metrics, /healthz, /readyz, /wallboard, /agent, /fonts, /api and the pages for persons.
 
-/wallboard and /api check access; the other paths are open. prometheus_client has a Twisted resource for
+/metrics, /healthz, /readyz, /agent and /fonts are open, unless /metrics demands the token. Each other path
+checks access. prometheus_client has a Twisted resource for
 /metrics, but it renders in a pool thread. The daemon's gauges read objects that the reactor changes. So this
 module renders /metrics in the reactor.
 """

@@ -117,8 +117,8 @@ class LostRecords(DaemonService):
         if gap is not None:
             self._pipeline.publish(gap)
             _log.error(
-                "{n} records were lost in {seconds:.0f} s ({counts}); the table gaps has the time, with the"
-                " reason records_lost",
+                "{n} records were lost in {seconds:.0f} s ({counts}); the time is in the table"
+                " `gaps`, with the reason records_lost",
                 n=sum(lost.values()),
                 seconds=self._clock.seconds() - self._began_at,
                 counts=", ".join(f"{name}: {n}" for name, n in lost.items()),

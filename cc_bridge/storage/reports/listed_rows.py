@@ -99,7 +99,7 @@ class ListedRows(VisitQueries, SurveyQueries):
         return attempted().outerjoin(calls, and_(calls.c.pbx == s.pbx, calls.c.call_id == s.call_id))
 
     def _base(self, wanted: CallFilter) -> list[Expression]:
-        """Return the conditions of all rows that the reports count."""
+        """Return the SQL conditions that every listed row must meet, as every row in a report does."""
         table, at = self.listed.table, self.listed.at
         if self._kind is ListKind.ANSWERS:
             return self._where(self._queue if self._ask.queues else None)

@@ -73,7 +73,7 @@ class SiteAccess:
         return self.guest_key(_cookie(request, GUEST_COOKIE).decode("ascii", "replace"))
 
     def guest_key(self, guest: str) -> str:
-        """Return the secret of the log-in form; `guest` is the random cookie of a visitor without a session.
+        """Return the secret against forged log-in forms; `guest` is the visitor's random cookie.
 
         The result is empty for an empty or much too long cookie.
         """

@@ -58,7 +58,7 @@ class CommentsPage(PageResource):
         if not found.recording:
             raise PageError(404, "this recording has been erased")
         _log.info(
-            "comment of the survey {attempt} in the queue {queue}: opened by {name} ({role})",
+            "spoken comment of the survey {attempt} in the queue {queue}: opened by {name} ({role})",
             attempt=found.attempt_id,
             queue=found.queue,
             name=visit.visitor.name or "the token",

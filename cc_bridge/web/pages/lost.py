@@ -41,7 +41,7 @@ class TakeResult(NamedTuple):
 
 
 class LostCallReads(Protocol):
-    """The reads and the change of the database that the page needs."""
+    """The database queries that the page needs, and its one write."""
 
     def listed(
         self, since: float, until: float, wanted: Callable[[LostCall], bool]

@@ -80,8 +80,8 @@ def test_an_episode_is_one_gap_two_lines_and_a_fault_that_lasts_as_long(story, s
     story.second(0.5)
     assert list(story.rows.values()) == story.published == [gap(2, 44, 5)]
     assert said()[-1] == (
-        "28 records were lost in 41 s (Call: 3, QueueVisit: 3, Ring: 20, Talk: 2); the table gaps has the"
-        " time, with the reason records_lost"
+        "28 records were lost in 41 s (Call: 3, QueueVisit: 3, Ring: 20, Talk: 2); the time is in the table"
+        " `gaps`, with the reason records_lost"
     )
     assert len(said()) == 2
     assert (story.service.fault, story.pipeline.losing) == ("", False)
