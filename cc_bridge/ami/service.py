@@ -151,7 +151,7 @@ class AmiService:
 
     @property
     def synced_until(self) -> float:
-        """Time by the PBX's clock, in UTC seconds, before which all events were received; 0 if unknown."""
+        """Instant by the PBX's clock, in UTC seconds, up to which no event is missing; 0 if unknown."""
         return self._client.synced_until if self._client else 0.0
 
     def start(self) -> None:

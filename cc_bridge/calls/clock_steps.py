@@ -42,8 +42,8 @@ class EventTimes:
     def step_before(self, at: float) -> float:
         """Note an event at the instant `at`; return the step of the PBX's clock before it, in seconds.
 
-        The step is positive if the clock was put forward, and negative if it was set back. It contains the
-        real time since the last event. The result is 0 if there is no step, or if `at` is 0 because the
+        The step is positive if the clock was put forward, and negative if it was set back. The real time
+        since the last event is not subtracted. The result is 0 if there is no step, or if `at` is 0 because the
         instant is not known.
         """
         earlier = self.last - at

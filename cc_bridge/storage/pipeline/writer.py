@@ -48,7 +48,7 @@ class Writer:
     """A thread that writes records to a sink (a database or the journal); only this thread uses the sink.
 
     The backlog is the records that are not on disk yet; `bound` is the greatest number of them, `max_bytes`
-    the memory that they may need. A full sink counts as a full backlog. `call_from_thread` makes the
+    the largest memory that they may use. A full sink counts as a full backlog. `call_from_thread` makes the
     reactor's thread run a function. `extra_rows` returns rows that are written in the same transaction as a
     record. It runs in the writer's thread, and again at each retry.
 
