@@ -123,7 +123,7 @@ def _is_cut_without_channel(event: bytes) -> bool | None:
 
 
 def _last_channel(event: bytes) -> tuple[int, bytes]:
-    """Return the byte position of the last header ChannelStateDesc, and the prefix of its name, such as `Dest`.
+    """Return the byte position of the last header ChannelStateDesc, and its prefix, such as `Dest`.
 
     The position is -1 if the event has no such header.
     """

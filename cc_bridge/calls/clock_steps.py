@@ -43,8 +43,8 @@ class EventTimes:
         """Note an event at the instant `at`; return the step of the PBX's clock before it, in seconds.
 
         The step is positive if the clock was put forward, and negative if it was set back. The real time
-        since the last event is not subtracted. The result is 0 if there is no step, or if `at` is 0 because the
-        instant is not known.
+        since the last event is not subtracted. The result is 0 if there is no step, or if `at` is 0 because
+        the instant is not known.
         """
         earlier = self.last - at
         if earlier > 0 and (earlier < _EARLIER_SECONDS or not at):

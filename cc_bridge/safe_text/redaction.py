@@ -30,8 +30,9 @@ _PLAIN_VALUE = re.compile(r"[\w.-]{1,20}")
 def has_address(url: str) -> bool:
     """Return whether a text is a URL whose host and port are valid.
 
-    A user and a password before the host are skipped. An empty host is valid. The password ends at the first `@`. If the password itself contains an `@`, the
-    rest of the password is taken for a part of the host. Then the result is usually False.
+    A user and a password before the host are skipped. An empty host is valid. The password ends at the first
+    `@`. If the password itself contains an `@`, the rest of the password is taken for a part of the host.
+    Then the result is usually False.
     """
     found = _LOGIN_AND_ADDRESS.match(url)
     return found is not None and _ADDRESS.fullmatch(found["address"]) is not None
