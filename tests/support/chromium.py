@@ -195,7 +195,16 @@ class Page:
     def wait(self, expression, seconds=_SECONDS):
         """Wait until a JavaScript expression is true. An expression that throws counts as false."""
         guarded = f"(() => {{ try {{ return Boolean({expression}); }} catch {{ return false; }} }})()"
-        until(lambda: self.value(guarded), seconds)
+
+        def holds():
+            try:
+                return self.value(guarded)
+            except RuntimeError as error:  # the page is leaving for another one
+                if "navigated" not in str(error):
+                    raise
+                return False
+
+        until(holds, seconds)
 
     def picture(self, file):
         """Write a screenshot as a PNG file."""

@@ -268,7 +268,7 @@ def test_what_each_version_of_a_survey_asks_is_kept_as_it_was_first(config, star
         logs.clear()
         second = start(written(one.replace("version = 1", "version = 2")))
         until(warnings, 30)  # it reads the earlier versions from the database
-        assert "survey csat: version 2" in warnings()[0]
+        assert "survey csat of PBX pbx: version 2" in warnings()[0]
         stop(second)
     finally:
         globalLogPublisher.removeObserver(logs.append)

@@ -131,7 +131,7 @@ def test_without_a_token_there_is_no_page():
 
 
 def test_the_page_itself_holds_nothing(agent_site):
-    kinds = {"": "html", "/agent.js": "javascript", "/common.js": "javascript", "/people.css": "css"}
+    kinds = {"": "html", "/agent.js": "javascript", "/people.css": "css"}
     for path, kind in kinds.items():
         response = agent_site.ask(f"/agent{path}", token="")
         assert response.code == 200
@@ -454,7 +454,7 @@ def test_it_is_of_the_days_that_have_ended(engine):
 
 
 def test_every_question_finds_its_rows_by_an_index(engine):
-    """The team's answers are found by time, all other rows by agent and time."""
+    """The team's answers are found by time, the names of the queues by their index, other rows by agent and time."""
     asked = []
     with engine.connect() as connection:
         event.listen(connection, "before_cursor_execute", lambda *call: asked.append(call[2:4]))
@@ -464,6 +464,8 @@ def test_every_question_finds_its_rows_by_an_index(engine):
             for statement, values in list(asked)
         ]
     of_tables = [line for plan in plans for line in plan if line.startswith(("SEARCH", "SCAN"))]
+    names = "SEARCH queue_visits USING COVERING INDEX ix_queue_visits_queue_entered_at"
+    of_tables = [line for line in of_tables if not line.startswith(names)]
     of_all = [line for line in of_tables if "agent=?" not in line and "pbx=? AND attempt_id=?" not in line]
     assert len(of_tables) > 8
     assert len(of_all) == 1

@@ -97,10 +97,20 @@ function fill(box, figures) {
   mark.setAttribute("aria-label", isBad(judged) ? words[judged] : "");
 }
 
+const largeTexts = () => [...document.querySelectorAll(".figure .large")].filter((text) => text.clientWidth);
+
+// Large texts have their full size again, as the heights of rows are measured with.
+function unfit() {
+  for (const text of largeTexts()) text.style.removeProperty("--fit");
+}
+
 // Reduce the font size of large texts that are wider than their place. The style sheet limits the reduction.
 function fit() {
-  const texts = [...document.querySelectorAll(".figure .large")].filter((text) => text.clientWidth);
-  for (const text of texts) text.style.removeProperty("--fit");
-  const shares = texts.map((text) => text.clientWidth / text.scrollWidth);
+  const texts = largeTexts();
+  const shares = texts.map((text) => {
+    const content = document.createRange(); // scrollWidth leaves out what overflows at the start
+    content.selectNodeContents(text);
+    return text.clientWidth / content.getBoundingClientRect().width;
+  });
   texts.forEach((text, place) => shares[place] < 1 && text.style.setProperty("--fit", shares[place] * 0.99));
 }

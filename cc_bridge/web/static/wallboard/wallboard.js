@@ -97,6 +97,7 @@ function draw() {
   const there = new Date((now() + board.utc_offset_seconds) * 1000);
   write($("date"), date.format(there));
   write($("time"), time.format(there));
+  unfit();
   place(rows);
   fit();
 }
