@@ -17,7 +17,8 @@ __all__ = ["MAX_BYTES", "parse_toml", "read_bytes", "read_text"]
 
 MAX_BYTES = 1024**2
 _BYTE_ORDER_MARK = "\ufeff"
-_DEEPEST = 20  # tables and lists in each other
+_DEEPEST = 20  # tables and lists around a value
+_MOST_BITS = 64  # of a number
 # The parser needs time that grows with the square of the number of parts of a key.
 _LONG_KEY = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){40}")
 
@@ -69,16 +70,20 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise ValueError("a number has too many digits") from None
     except RecursionError:
         raise ValueError("tables or lists are nested too deeply") from None
-    if any(depth > _DEEPEST for depth in _depths(content)):
-        raise ValueError("tables or lists are nested too deeply")
+    for value, depth in _values(content):
+        if depth > _DEEPEST:
+            raise ValueError("tables or lists are nested too deeply")
+        # `int` limits decimal digits only. Python cannot print a hexadecimal number with as many digits.
+        if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            raise ValueError("a number has too many digits")
     return content
 
 
-def _depths(content: object) -> Iterator[int]:
-    """Yield the depth of each table and list in a value; that of the value itself is 1."""
-    todo = [(content, 1)]
+def _values(content: object) -> Iterator[tuple[object, int]]:
+    """Yield each value in a table with the number of tables and lists around it; `content` is the first."""
+    todo: list[tuple[object, int]] = [(content, 0)]
     while todo:
         value, depth = todo.pop()
+        yield value, depth
         if isinstance(value, dict | list):
-            yield depth
             todo += [(each, depth + 1) for each in (value.values() if isinstance(value, dict) else value)]

@@ -10,6 +10,7 @@ from cc_bridge.reports.render.localization import Localization
 __all__ = ["in_words", "meanings", "tiles"]
 
 _NO_BREAK = "\u00a0"
+_LONG = 24  # characters
 
 
 def tiles(report: Report, wording: Localization) -> Iterator[dict[str, str]]:
@@ -57,12 +58,14 @@ def _cells(table: ReportTable, row: ReportRow, wording: Localization) -> Iterato
 def _breakable(details: str) -> str:
     """Return the details of a figure, in which a line can break only between its two parts.
 
-    The parts are the confidence interval and the sample size. Details without the sign `·` between the parts
-    are returned unchanged.
+    The parts are the confidence interval and the sample size. A line can also break in a long part, such as
+    an interval between two durations in words. Details without the sign `·` between the parts are returned
+    unchanged.
     """
-    if " · " not in details:
+    parts = details.split(" · ")
+    if len(parts) == 1:
         return details
-    return details.replace(" ", _NO_BREAK).replace(f"{_NO_BREAK}·{_NO_BREAK}", " · ")
+    return " · ".join(part if len(part) > _LONG else part.replace(" ", _NO_BREAK) for part in parts)
 
 
 def meanings(report: Report, wording: Localization) -> dict[str, str]:

@@ -454,7 +454,7 @@ def test_it_is_of_the_days_that_have_ended(engine):
 
 
 def test_every_question_finds_its_rows_by_an_index(engine):
-    """The team's answers are found by time, the names of the queues by their index, other rows by agent and time."""
+    """The team's answers are found by time, queues by their index, all other rows by agent and time."""
     asked = []
     with engine.connect() as connection:
         event.listen(connection, "before_cursor_execute", lambda *call: asked.append(call[2:4]))

@@ -82,3 +82,13 @@ def test_hostile_toml_is_refused_quickly_with_one_line(text):
 
 def test_tables_of_usual_depth_are_read():
     assert parse_toml("[a.b.c]\nd = [[1], {e = 2}]") == {"a": {"b": {"c": {"d": [[1], {"e": 2}]}}}}
+
+
+@pytest.mark.parametrize("number", ["1" * 5000, "0x" + "f" * 17, "0b1" + "0" * 64, "[0x" + "f" * 5000 + "]"])
+def test_a_number_with_too_many_digits_is_refused(number):
+    with pytest.raises(ValueError, match="^a number has too many digits$"):
+        parse_toml(f"port = {number}")
+
+
+def test_a_number_of_64_bits_is_read():
+    assert parse_toml("a = 0xffff_ffff_ffff_ffff") == {"a": 2**64 - 1}
