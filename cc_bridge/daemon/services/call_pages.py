@@ -13,7 +13,7 @@ from cc_bridge.queue_names import QueueNames
 from cc_bridge.reports.call_filter import CallFilter
 from cc_bridge.reports.listed_call import CallListPart
 from cc_bridge.reports.query import ReportQuery
-from cc_bridge.reports.render.localization import Language, Localization
+from cc_bridge.reports.render.localization import Language, Localization, digits_of
 from cc_bridge.storage.queries.call_list import queues_with_visits, read_calls
 from cc_bridge.storage.read_pool import DatabaseReadPool
 from cc_bridge.web.pages.calls.page import CallListReader, CallListSettings, CallsPage
@@ -30,7 +30,7 @@ def calls_page(host: PageHost, reads: DatabaseReadPool, config: Callable[[], Con
         return report_query(config(), first, last, queues)
 
     def wording(ask: ReportQuery, language: Language) -> Localization:
-        return localization(config(), ask, language, "persian" if language == "fa" else "latin")
+        return localization(config(), ask, language, digits_of(language))
 
     def read(what: Callable[[CallListReader], Answer]) -> Deferred[Answer]:
         now = host.now()

@@ -14,7 +14,7 @@ from cc_bridge.queue_names import QueueNames
 from cc_bridge.reports.figures import Report
 from cc_bridge.reports.heat_map import HeatMap, HeatMeasure, heat_map
 from cc_bridge.reports.query import ReportQuery
-from cc_bridge.reports.render.localization import Language, Localization
+from cc_bridge.reports.render.localization import Language, Localization, digits_of
 from cc_bridge.storage.queries.computed_report import compute_report
 from cc_bridge.storage.read_pool import DatabaseReadPool
 from cc_bridge.storage.reports import SqlSource, begin_reading
@@ -40,7 +40,7 @@ def report_pages(
         return report_query(config(), first, last, queues)
 
     def wording(ask: ReportQuery, language: Language) -> Localization:
-        return localization(config(), ask, language, "persian" if language == "fa" else "latin")
+        return localization(config(), ask, language, digits_of(language))
 
     turns = DeferredSemaphore(limit)
     cache = ReportCache()

@@ -31,6 +31,7 @@ __all__ = [
     "Localization",
     "answer_labels",
     "catalogue",
+    "digits_of",
     "kpi_of",
     "score_labels",
     "time_of_day",
@@ -74,14 +75,18 @@ def score_labels(score: str) -> dict[Language, str]:
     return {language: Localization(language).short(score) for language in LANGUAGES}
 
 
+def digits_of(language: Language) -> Digits:
+    """Return the digits that readers of a language expect."""
+    return "persian" if language == "fa" else "latin"
+
+
 def answer_labels(kind: str, value: int) -> dict[Language, str]:
     """Return the label of an answer, such as `2 of 5`, in each language: language -> label.
 
     `kind` is the kind of the question, `value` is the answer. The Persian label has Persian digits.
     """
     return {
-        language: Localization(language, "persian" if language == "fa" else "latin").answer(kind, value)
-        for language in LANGUAGES
+        language: Localization(language, digits_of(language)).answer(kind, value) for language in LANGUAGES
     }
 
 

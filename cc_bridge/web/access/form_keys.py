@@ -22,10 +22,9 @@ def form_key(secret: str) -> str:
 
 
 def is_form_key(key: str, secret: str) -> bool:
-    """Return whether a key was made with this secret, or is the secret; False for an empty secret."""
+    """Return whether a key was made with this secret; False for an empty secret."""
     nonce, _, shown = key.partition(".")
-    true = _digest(secret, nonce) if shown else secret
-    return bool(secret) and hmac.compare_digest((shown or key).encode(), true.encode())
+    return bool(secret) and hmac.compare_digest(shown.encode(), _digest(secret, nonce).encode())
 
 
 def _digest(secret: str, nonce: str) -> str:

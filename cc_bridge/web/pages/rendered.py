@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
 from cc_bridge.reports.render.chart_geometry import CHART_STYLE
-from cc_bridge.reports.render.localization import Language, Localization
+from cc_bridge.reports.render.localization import Language, Localization, digits_of
 from cc_bridge.web.pages.navigation import visible
 from cc_bridge.web.pages.visit import PageVisit
 
@@ -40,7 +40,7 @@ def _environment(language: Language) -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - 3 MB, for visitors
     from markupsafe import Markup, escape  # noqa: PLC0415
 
-    wording = Localization(language, "persian" if language == "fa" else "latin")
+    wording = Localization(language, digits_of(language))
 
     def isolated(value: object) -> object:
         plain = isinstance(value, str) and not isinstance(value, Markup)

@@ -12,6 +12,7 @@ from cc_bridge.follow_ups.follow_up import FollowUpState
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.follow_ups import listed
 from cc_bridge.storage.schema.tables import answers
+from cc_bridge.web.access.form_keys import form_key
 from support.people_site import (
     ADMIN,
     ALI,
@@ -68,8 +69,8 @@ def follow_ups(people):
         return listed(connection, states=[*FollowUpState])
 
 
-def take(people, visitor, path="/lost", key=FORM_KEY, **fields):
-    body = urlencode({"key": key, "pbx": "main", "call_id": "1.1"} | fields).encode()
+def take(people, visitor, path="/lost", key=None, **fields):
+    body = urlencode({"key": key or form_key(FORM_KEY), "pbx": "main", "call_id": "1.1"} | fields).encode()
     return people.page(path, visitor, method="POST", body=body)
 
 

@@ -5,6 +5,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from cc_bridge.errors import StorageError
+from cc_bridge.web.access.form_keys import form_key
 from cc_bridge.web.access.visitor import Role, Visitor
 from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.pages.home import HomePage
@@ -21,6 +22,7 @@ from cc_bridge.web.pages.visit import (
 from cc_bridge.web.server import site
 from support.http_client import Browsing
 
+KEY = form_key("secret").encode()
 ADMIN = Visitor("ali", Role.ADMIN)
 
 
@@ -153,21 +155,21 @@ def test_a_browser_that_is_not_known_is_sent_to_the_log_in():
 @pytest.mark.parametrize(
     ("body", "headers", "code"),
     [
-        (b"key=secret&text=a%2Bb", {}, 200),
-        (b"key=secret&text=x", {"Sec-Fetch-Site": "same-origin"}, 200),
-        (b"key=secret&text=x", {"Sec-Fetch-Site": "cross-site"}, 403),
+        (b"key=KEY&text=a%2Bb", {}, 200),
+        (b"key=KEY&text=x", {"Sec-Fetch-Site": "same-origin"}, 200),
+        (b"key=KEY&text=x", {"Sec-Fetch-Site": "cross-site"}, 403),
         (b"key=other&text=x", {}, 403),
         (b"text=x", {}, 403),
-        (b"key=secret&" + b"x" * 16_400, {}, 413),
-        (b"key=secret" + b"&x=1" * 101, {}, 403),
+        (b"key=KEY&" + b"x" * 16_400, {}, 413),
+        (b"key=KEY" + b"&x=1" * 101, {}, 403),
     ],
 )
 def test_only_a_form_of_the_own_session_is_accepted(body, headers, code):
     browser = Browser()
-    assert browser.ask("/calls", "POST", body, **headers).code == code
+    assert browser.ask("/calls", "POST", body.replace(b"KEY", KEY), **headers).code == code
     assert bool(browser.calls.visits) == (code == 200)
     if body.endswith(b"a%2Bb"):
-        assert browser.calls.visits[0].form == {"key": "secret", "text": "a+b"}
+        assert browser.calls.visits[0].form == {"key": KEY.decode(), "text": "a+b"}
 
 
 @pytest.mark.parametrize(
