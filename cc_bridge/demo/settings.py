@@ -167,12 +167,18 @@ def _queue_sections() -> list[str]:
 
 
 def _http_port() -> int:
-    """Return the default HTTP port if it is free, otherwise 0. With 0, the system chooses a free port."""
+    """Return the default HTTP port if it is free, otherwise 0. With 0, the system chooses a free port.
+
+    The daemon opens the port only when the calls are made up. Until then, an abstract Unix address keeps the
+    port from other demos: only one process of this machine can bind the address.
+    """
     usual = HttpConfig().port
-    with socket.socket() as probe:
+    with socket.socket() as probe, socket.socket(socket.AF_UNIX) as first_demo:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
+            first_demo.bind("\0cc-bridge-demo")
             probe.bind((HOST, usual))
         except OSError:
             return 0
+        first_demo.detach()  # the address is bound until this process ends
     return usual

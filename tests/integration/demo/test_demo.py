@@ -637,6 +637,14 @@ def test_a_kept_database_is_for_reports_and_a_second_demo(demo, tmp_path):
     again.end()
 
 
+def test_two_demos_start_at_the_same_moment(demo):
+    one, other = demo("--days", "1"), demo("--days", "1")
+    assert one.greeting()["pages"] != other.greeting()["pages"]
+    one.process.send_signal(signal.SIGINT)
+    one.process.communicate(timeout=30)
+    other.end(signal.SIGINT)
+
+
 def test_a_directory_that_cannot_be_used_is_refused_in_one_line(demo, tmp_path):
     (tmp_path / "cc-bridge.toml").write_text("[pbx]\n")
     for folder, why in ((tmp_path, "does not belong to a demo"), (tmp_path / "a b", "must have only")):

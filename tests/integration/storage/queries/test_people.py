@@ -271,19 +271,25 @@ def test_what_is_no_comment(ask):
 
 
 @pytest.mark.parametrize(
-    "read",
+    ("read", "whole"),
     [
-        lambda connection: call_journey(connection, "main", "2.1", {SHARED}),
-        lambda connection: lost_callers(connection, *ALL),
-        lambda connection: comment_of_attempt(connection, "main", "2.1-a", "comment"),
-        lambda connection: comment_of_agent(connection, "main", "Reza R", NOW),
-        lambda connection: comments_about(connection, "Reza R", NOW - DAY, NOW, 10),
-        lambda connection: comments_of_calls(connection, {("main", "2.1")}),
-        lambda connection: customers_like(connection, "x", lambda queue: queue == "sales"),
+        (lambda connection: call_journey(connection, "main", "2.1", {SHARED}), []),
+        (lambda connection: lost_callers(connection, *ALL), []),
+        (lambda connection: comment_of_attempt(connection, "main", "2.1-a", "comment"), []),
+        (lambda connection: comment_of_agent(connection, "main", "Reza R", NOW), []),
+        (lambda connection: comments_about(connection, "Reza R", NOW - DAY, NOW, 10), []),
+        (lambda connection: comments_of_calls(connection, {("main", "2.1")}), []),
+        (
+            lambda connection: customers_like(connection, "x", lambda queue: queue == "sales"),
+            ["SCAN customers"],
+        ),
     ],
 )
-def test_no_query_reads_a_whole_table(tmp_path, read):
-    """SQLite has no statistics, so it prefers a wrong index where a statement offers it two."""
+def test_no_query_reads_a_whole_table_of_calls(tmp_path, read, whole):
+    """SQLite has no statistics, so it prefers a wrong index where a statement offers it two.
+
+    No index finds a part of a name, so that search reads all customers.
+    """
     engine = open_database(f"sqlite:///{tmp_path / 'plans.sqlite3'}")
     write(engine, *records(FOLDER))
     sent = []
@@ -299,6 +305,6 @@ def test_no_query_reads_a_whole_table(tmp_path, read):
         ]
     engine.dispose()
     assert plans
-    assert [plan for plan in plans if plan.startswith("SCAN") and plan != "SCAN anon_1"] == []
+    assert [plan for plan in plans if plan.startswith("SCAN") and plan != "SCAN anon_1"] == whole
     # All direct talks have the same queue, so its index alone is no help.
     assert [plan for plan in plans if plan.endswith("ix_talks_queue_answered_at (queue=?)")] == []
