@@ -1,11 +1,7 @@
-"""The AMI codec: splits a byte stream into messages, and encodes actions. Without I/O.
+"""The AMI codec: splits a byte stream into messages. Without I/O.
 
-Asterisk sends one banner line, then messages of `Key: value` lines, each ended by an empty line. Messages are
-pyst2's `ManagerMsg` and `Event`. Only `parse` is replaced: pyst2 0.5.1 fails on a `ChanVariable` header and
-keeps only the last of repeated headers.
-
-One regular expression filters unwanted events by their first bytes. Only headers in an `EventSpec` are
-extracted.
+Asterisk sends one banner line, then messages of `Key: value` lines, each ended by an empty line. One regular
+expression filters unwanted events by their first bytes. Only headers in an `EventSpec` are extracted.
 
 Asterisk 16.28 and 22.10 send callers' values raw, with line breaks. A caller can thus cut an event in two and
 forge the second half. A cut event is dropped and counted as malformed, with the events after it until the
@@ -13,27 +9,20 @@ rest of it has come. `event_shape.py` also checks the filtered events before a w
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from itertools import compress, count
 from typing import Any, NamedTuple
 
-from asterisk.manager import Event, ManagerMsg
-
 from cc_bridge.ami.event_layouts import EventLayouts
 from cc_bridge.ami.event_shape import are_surely_whole, has_header_in_channel, is_cut, missing_ends
+from cc_bridge.ami.messages import Event, ExtractedEvent, Message, MessageCounts
 
-__all__ = ["MAX_MESSAGE", "Codec", "Event", "EventSpec", "Message", "MessageCounts", "encode"]
+__all__ = ["MAX_MESSAGE", "Codec", "EventSpec"]
 
 # Longest message in bytes. The longest real one is a QueueStatus item or a VarSet of a few KiB. Asterisk does
 # not limit the length of a line.
 MAX_MESSAGE = 256 * 1024
-
-# Asterisk reads up to 1024 bytes a line, including CRLF, and up to 128 headers (main/manager.c).
-_MAX_LINE = 1022
-_MAX_HEADERS = 128
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 _BANNER = b"Asterisk Call Manager/"
 _EVENT = b"Event: "
@@ -54,7 +43,8 @@ _UNSTAMPED_EVENTS = 100
 class EventSpec(NamedTuple):
     """The specification of the wanted events with one name, and of the headers to extract from them.
 
-    By default, every event with the name is wanted, with all its headers.
+    By default, every event with the name is wanted, with all its headers. With `headers`, only these, the
+    optional ones and Timestamp are extracted.
 
     line: a header and the start of its value, such as `Variable: QUEUESTATUS`. If `line` is set, an event is
         wanted only if its value of this header has this start. If the header is repeated, its last value
@@ -66,60 +56,6 @@ class EventSpec(NamedTuple):
     line: str | None = None
 
 
-class Message(ManagerMsg):  # type: ignore[misc]  # pyst2 is untyped
-    """A response, or the content of an event. `headers` maps names to values.
-
-    As in pyst2, the headers `ChanVariable` (also with a prefix, such as `DestChanVariable`) become a mapping
-    of variable names to values. The values of any other repeated header become a list. `repeated` has the
-    names of the repeated headers.
-    """
-
-    headers: dict[str, Any]
-    repeated: tuple[str, ...] = ()
-
-    def parse(self, response: list[str]) -> None:
-        """Fill `headers` from the lines of `response`, without line ends; ignore a line without a colon."""
-        try:
-            headers: dict[str, Any] = dict([line.split(": ", 1) for line in response])
-        except ValueError:
-            headers = {}
-        if len(headers) == len(response) and "ChanVariable" not in headers:
-            self.headers = headers
-        else:
-            self._parse_slowly(response)
-
-    def _parse_slowly(self, lines: list[str]) -> None:
-        """Fill `headers` from lines, some of which repeat a header or have no colon."""
-        headers: dict[str, Any] = {}
-        repeated: list[str] = []
-        for line in lines:
-            name, colon, value = line.partition(":")
-            value = value.removeprefix(" ")
-            if not colon:
-                continue
-            if name.endswith("ChanVariable"):
-                variable, _, content = value.partition("=")
-                headers.setdefault(name, {})[variable] = content
-            elif name not in headers:
-                headers[name] = value
-            else:
-                repeated.append(name)
-                first = headers[name]
-                headers[name] = [*first, value] if isinstance(first, list) else [first, value]
-        self.headers = headers
-        self.repeated = tuple(repeated)
-
-
-class _PartialEvent(Event):  # type: ignore[misc]
-    """An event with only the headers that its EventSpec names."""
-
-    message, data = None, ""
-
-    def __init__(self, headers: dict[str, str]) -> None:  # pyst2's constructor requires a whole message
-        self.headers = headers
-        self.name = headers["Event"]
-
-
 class _ExtractionPlan(NamedTuple):
     """The rules by which the wanted headers are taken from each event of one name, such as Newchannel.
 
@@ -128,29 +64,10 @@ class _ExtractionPlan(NamedTuple):
 
     name: str
     privilege_at: int
+    names: tuple[str, ...]  # of the wanted headers: Timestamp, then those of the EventSpec in its order
     headers: re.Pattern[str]  # matches name and value of each wanted header
     always: frozenset[str]  # the headers that every such event has
-    stamped: bool  # the header Timestamp is extracted
     layouts: EventLayouts
-
-
-@dataclass(slots=True)
-class MessageCounts:
-    """The numbers of AMI messages: received, filtered, malformed, oversized and unconfirmed.
-
-    One object can count for several AMI sessions in a row.
-    """
-
-    received: int = 0
-    filtered: int = 0  # not wanted, and therefore not parsed
-    malformed: int = 0
-    oversized: int = 0  # longer than the limit
-    unconfirmed: int = 0  # parsed, but about a channel or queue that Asterisk does not know
-
-    @property
-    def dropped(self) -> int:
-        """The number of malformed or oversized messages, whose content was lost."""
-        return self.malformed + self.oversized
 
 
 class Codec:
@@ -276,23 +193,19 @@ class Codec:
             self._taint(block)
             return
         text = block.decode("utf-8", "replace")
-        headers = plan.layouts.extract(text)
-        if headers is None:
-            headers = self._extract_headers(block, text, plan)
-        if headers is None or (
-            plan.stamped
-            and not ("Timestamp" in headers and self._unstamped == 0)
-            and not self._is_stamped(headers)
-        ):
+        values = plan.layouts.extract(text)
+        if values is None:
+            values = self._extract_values(block, text, plan)
+        if values is None or not ((values[0] and self._unstamped == 0) or self._is_stamped(values[0])):
             self._taint(block)
         else:
-            headers["Event"] = plan.name
-            messages.append(_PartialEvent(headers))
+            messages.append(ExtractedEvent(plan.name, plan.names, values))
 
-    def _extract_headers(self, block: bytes, text: str, plan: _ExtractionPlan) -> dict[str, str] | None:
-        """Return the wanted headers of an event whose layout is not known; None if the event is malformed.
+    def _extract_values(self, block: bytes, text: str, plan: _ExtractionPlan) -> tuple[str, ...] | None:
+        """Return the values of the wanted headers of an event whose layout is not known.
 
-        `text` is the event as text, `block` as bytes. The layout is learned if the event is not malformed.
+        The result is None if the event is malformed. Otherwise the layout is learned. `text` is the event as
+        text, `block` as bytes.
         """
         found = plan.headers.findall(text)
         headers = dict(found)
@@ -307,14 +220,15 @@ class Codec:
         ):
             return None
         plan.layouts.learn(text)
-        return headers
+        return tuple(headers.get(name, "") for name in plan.names)
 
-    def _is_stamped(self, headers: Mapping[str, Any]) -> bool:
+    def _is_stamped(self, stamp: str) -> bool:
         """Return False if an event has no timestamp although the PBX sends timestamps, otherwise True.
 
-        After _UNSTAMPED_EVENTS events in a row without a timestamp, the PBX counts as sending none.
+        `stamp` is the event's timestamp; it is empty if the event has none. After _UNSTAMPED_EVENTS events in
+        a row without a timestamp, the PBX counts as sending none.
         """
-        if "Timestamp" in headers:
+        if stamp:
             self._unstamped = 0
         elif self._unstamped is not None:
             self._unstamped += 1
@@ -372,7 +286,7 @@ class Codec:
             and not message.repeated
             and not is_cut(block)
             and ("Channel" not in headers or ("Uniqueid" in headers and "Linkedid" in headers))
-            and (headers["Event"] == "FullyBooted" or self._is_stamped(headers))
+            and (headers["Event"] == "FullyBooted" or self._is_stamped(headers.get("Timestamp", "")))
         )
 
     def _taint(self, block: bytes) -> None:
@@ -398,14 +312,14 @@ class Codec:
 @cache
 def _plan(name: str, spec: EventSpec) -> _ExtractionPlan:
     """Return the plan for the extraction of headers from an event. Equal specifications share one plan."""
-    names = "|".join(map(re.escape, spec.headers + spec.optional))
+    names = ("Timestamp", *(each for each in spec.headers + spec.optional if each != "Timestamp"))
     return _ExtractionPlan(
         name,
         len(f"Event: {name}\r\n"),
-        re.compile(f"\n({names}): ([^\r]*)"),
+        names,
+        re.compile(f"\n({'|'.join(map(re.escape, names))}): ([^\r]*)"),
         frozenset(spec.headers),
-        "Timestamp" in spec.optional,
-        EventLayouts(spec.headers + spec.optional),
+        EventLayouts(names),
     )
 
 
@@ -438,20 +352,3 @@ def _is_whole_item(message: Message, block: bytes) -> bool:
     headers of a channel has ActionID before them, so `is_cut` checks it.
     """
     return "ChannelStateDesc" not in message.headers or not is_cut(block)
-
-
-def encode(headers: Iterable[tuple[str, str]]) -> bytes:
-    """Return an action as bytes.
-
-    Raises ValueError for a text that could add a header or an action, or that Asterisk would reject: control
-    characters, lines that are too long, too many headers.
-    """
-    lines = [f"{name}: {value}" for name, value in headers]
-    for line in lines:
-        if _CONTROL.search(line):
-            raise ValueError(f"control character in the AMI header {line.split(':', 1)[0]!r}")
-        if len(line.encode()) > _MAX_LINE:
-            raise ValueError(f"the AMI header {line.split(':', 1)[0]!r} has more than {_MAX_LINE} bytes")
-    if len(lines) > _MAX_HEADERS:
-        raise ValueError(f"an AMI action has at most {_MAX_HEADERS} headers, this one {len(lines)}")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()

@@ -23,7 +23,8 @@ from twisted.internet.endpoints import connectProtocol
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from cc_bridge.ami.client import AmiClient, AmiTimeouts
-from cc_bridge.ami.codec import Codec, Event
+from cc_bridge.ami.codec import Codec
+from cc_bridge.ami.messages import Event
 from cc_bridge.errors import AmiLinkLost, AmiTimeout
 from cc_bridge.surveys.callback import CallResult, dialable
 

@@ -22,8 +22,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cc_bridge.ami.client import AmiClient, AmiTimeouts
-from cc_bridge.ami.codec import Codec, EventSpec, MessageCounts
+from cc_bridge.ami.codec import Codec, EventSpec
 from cc_bridge.ami.header_numbers import is_plausible
+from cc_bridge.ami.messages import MessageCounts
 from cc_bridge.ami.pbx_clock import PbxClock
 from cc_bridge.errors import AmiError, AmiLinkLost, AmiTimeout
 

@@ -5,24 +5,26 @@
 extract from each event. The AMI parser in `ami/codec.py` ignores all other events.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from cc_bridge.ami.codec import EventSpec
-from cc_bridge.ami.header_numbers import PLAUSIBLE_INSTANTS, count_of
+from cc_bridge.ami.header_numbers import PLAUSIBLE_INSTANTS
+from cc_bridge.ami.messages import ExtractedEvent
 from cc_bridge.calls.ami_headers import (
     EXPLICIT_HANGUP,
-    EventHeaders,
     attended_transferred,
     blind_transferred,
     bridge_entered,
     bridge_left,
     called,
+    channel_ended,
     channel_started,
     connected,
     dial_ended,
     dial_started,
     gave_up,
+    hangup_requested,
     joined,
     member_seen,
     pbx_hung_up,
@@ -32,9 +34,7 @@ from cc_bridge.calls.ami_headers import (
 )
 from cc_bridge.calls.events import (
     CallEvent,
-    ChannelEnded,
     Dumped,
-    HangupRequested,
     Held,
     Left,
     LocalJoined,
@@ -51,18 +51,16 @@ class _EventReader(NamedTuple):
 
     always: names of the headers that every such message has
     maybe: names of optional headers
-    make: function that returns the typed event from the headers and the instant, or None if the message is
-        irrelevant
+    make: function that returns the typed event, or None if the message is irrelevant. Its arguments are the
+        instant and the values of the headers, in the order of `always` and `maybe`.
     """
 
     always: tuple[str, ...]
     maybe: tuple[str, ...]
-    make: Callable[[EventHeaders, float], CallEvent | None]
+    make: Callable[..., CallEvent | None]
 
 
-def _reader(
-    make: Callable[[EventHeaders, float], CallEvent | None], always: str, maybe: str = ""
-) -> _EventReader:
+def _reader(make: Callable[..., CallEvent | None], always: str, maybe: str = "") -> _EventReader:
     """Return the rule by which one kind of AMI event becomes a typed event.
 
     `make` is the function that makes the typed event. `always` has the names of the required headers and
@@ -71,86 +69,62 @@ def _reader(
     return _EventReader(tuple(always.split()), tuple(maybe.split()), make)
 
 
-_MEMBER = _reader(
-    member_seen, "Queue Interface MemberName Status Paused", "PausedReason Wrapuptime LastPause"
-)
+_MEMBER_STATE = "PausedReason Wrapuptime LastPause"
+_MEMBER = _reader(member_seen, "Queue Interface MemberName Status Paused", _MEMBER_STATE)
+_CALLER = "CallerIDNum CallerIDName"
 
 _READERS: dict[str, _EventReader] = {
-    "Newchannel": _reader(
-        channel_started,
-        "Uniqueid Linkedid Context Exten CallerIDNum CallerIDName",
-        "Language Channel",
-    ),
-    "Hangup": _reader(
-        lambda h, at: ChannelEnded(at, h["Uniqueid"], count_of(h["Cause"]), h["Linkedid"]),
-        "Uniqueid Linkedid Cause",
-    ),
-    "HangupRequest": _reader(lambda h, at: HangupRequested(at, h["Uniqueid"], by_pbx=False), "Uniqueid"),
+    "Newchannel": _reader(channel_started, f"Uniqueid Linkedid Context Exten {_CALLER}", "Language Channel"),
+    "Hangup": _reader(channel_ended, "Uniqueid Linkedid Cause"),
+    "HangupRequest": _reader(hangup_requested, "Uniqueid"),
     "SoftHangupRequest": _reader(pbx_hung_up, "Uniqueid Cause"),
-    "Newexten": _reader(
-        queue_run, "Uniqueid Linkedid CallerIDNum CallerIDName Application AppData", "Language"
-    ),
-    "QueueCallerJoin": _reader(
-        joined, "Uniqueid Linkedid Queue Position CallerIDNum CallerIDName", "Language"
-    ),
-    "QueueCallerLeave": _reader(lambda h, at: Left(at, h["Uniqueid"], h["Queue"]), "Uniqueid Queue"),
+    "Newexten": _reader(queue_run, f"Uniqueid Linkedid {_CALLER} Application AppData", "Language"),
+    "QueueCallerJoin": _reader(joined, f"Uniqueid Linkedid Queue Position {_CALLER}", "Language"),
+    "QueueCallerLeave": _reader(Left, "Uniqueid Queue"),
     "QueueCallerAbandon": _reader(
-        gave_up, "Uniqueid Linkedid Queue HoldTime OriginalPosition CallerIDNum CallerIDName", "Language"
+        gave_up, f"Uniqueid Linkedid Queue HoldTime OriginalPosition {_CALLER}", "Language"
     ),
     "AgentCalled": _reader(
         called,
         "Uniqueid Linkedid Queue Interface MemberName DestUniqueid",
-        "Channel Context Exten CallerIDNum CallerIDName Language DestChannel",
+        f"DestChannel Channel Context Exten {_CALLER} Language",
     ),
     "AgentConnect": _reader(
         connected,
-        "Uniqueid Linkedid Queue Interface MemberName DestUniqueid DestChannel HoldTime"
-        " CallerIDNum CallerIDName",
+        f"Uniqueid Linkedid Queue Interface MemberName DestUniqueid DestChannel HoldTime {_CALLER}",
         "Language",
     ),
-    "AgentDump": _reader(lambda h, at: Dumped(at, h["Uniqueid"], h["DestUniqueid"]), "Uniqueid DestUniqueid"),
+    "AgentDump": _reader(Dumped, "Uniqueid DestUniqueid"),
     "DialEnd": _reader(dial_ended, "DestUniqueid DialStatus", "Uniqueid Forward DestChannel DestLinkedid"),
     "BridgeEnter": _reader(
         bridge_entered,
         "BridgeUniqueid Uniqueid BridgeType BridgeTechnology",
         "SwapUniqueid Channel Context Exten",
     ),
-    "BridgeLeave": _reader(
-        bridge_left,
-        "BridgeUniqueid Uniqueid",
-        "Context Exten",
-    ),
-    "Pickup": _reader(
-        lambda h, at: PickedUp(at, h["Uniqueid"], h["Channel"], h["TargetUniqueid"]),
-        "Uniqueid Channel TargetUniqueid",
-    ),
-    "Hold": _reader(lambda h, at: Held(at, h["Uniqueid"]), "Uniqueid"),
-    "Unhold": _reader(lambda h, at: Unheld(at, h["Uniqueid"]), "Uniqueid"),
+    "BridgeLeave": _reader(bridge_left, "BridgeUniqueid Uniqueid", "Context Exten"),
+    "Pickup": _reader(PickedUp, "Uniqueid Channel TargetUniqueid"),
+    "Hold": _reader(Held, "Uniqueid"),
+    "Unhold": _reader(Unheld, "Uniqueid"),
     "BlindTransfer": _reader(blind_transferred, "Result TransfererUniqueid Extension", "TransfereeUniqueid"),
     "AttendedTransfer": _reader(
         attended_transferred,
         "Result OrigTransfererUniqueid DestType",
         "SecondTransfererUniqueid SecondTransfererConnectedLineNum TransfereeUniqueid TransferTargetUniqueid",
     ),
-    "LocalBridge": _reader(
-        lambda h, at: LocalJoined(at, h["LocalOneUniqueid"], h["LocalTwoUniqueid"]),
-        "LocalOneUniqueid LocalTwoUniqueid",
-    ),
+    "LocalBridge": _reader(LocalJoined, "LocalOneUniqueid LocalTwoUniqueid"),
     "VarSet": _reader(status_set, "Uniqueid Variable Value"),
     "UserEvent": _reader(user_event, "UserEvent Uniqueid Queue QueueStatus", "Trigger"),
     "QueueMemberStatus": _MEMBER,
     "QueueMemberPause": _MEMBER,
     "QueueMemberAdded": _MEMBER,
-    "QueueMemberRemoved": _reader(
-        lambda h, at: MemberGone(at, h["Queue"], h["Interface"]), "Queue Interface"
-    ),
+    "QueueMemberRemoved": _reader(MemberGone, "Queue Interface"),
 }
-_ITEMS = {"QueueMember": member_seen}
+_ITEMS = {"QueueMember": _reader(member_seen, "Queue Location Name Status Paused", _MEMBER_STATE)}
 _OF_DIRECT_CALLS = {
     "DialBegin": _reader(
         dial_started,
         "DestUniqueid DestChannel",
-        "Uniqueid Linkedid Channel Context Exten CallerIDNum CallerIDName Language",
+        f"Uniqueid Linkedid Channel Context Exten {_CALLER} Language",
     ),
 }
 
@@ -170,8 +144,7 @@ def _wanted(readers: dict[str, _EventReader]) -> dict[str, EventSpec]:
     line that the message must contain to be accepted.
     """
     return {
-        name: EventSpec(reader.always, ("Timestamp", *reader.maybe), _LINES.get(name))
-        for name, reader in readers.items()
+        name: EventSpec(reader.always, reader.maybe, _LINES.get(name)) for name, reader in readers.items()
     }
 
 
@@ -186,7 +159,7 @@ WANTED: dict[str, EventSpec] = {
 # Events for the recording of calls without a queue. They are parsed only if that recording is enabled.
 WANTED_FOR_DIRECT_CALLS = WANTED | _wanted(_OF_DIRECT_CALLS)
 
-_MAKE = {name: reader.make for name, reader in (_READERS | _OF_DIRECT_CALLS).items()} | _ITEMS
+_ALL = _READERS | _OF_DIRECT_CALLS | _ITEMS
 
 
 def read(
@@ -199,13 +172,22 @@ def read(
     same is done for an instant that is not plausible. `plausible` has the earliest plausible instant, and the
     first later one that is not plausible.
     """
-    make = _MAKE.get(event.name)
-    if make is None:
+    reader = _ALL.get(event.name)
+    if reader is None:
         return None
-    headers = event.headers
     earliest, end = plausible
     try:
-        at = float(headers.get("Timestamp") or 0)
-        return make(headers, at if earliest <= at < end else received_at())
+        values = event.values if type(event) is ExtractedEvent else _values(event.headers, reader)
+        at = float(values[0] or 0)
+        return reader.make(at if earliest <= at < end else received_at(), *values[1:])
     except (KeyError, ValueError, TypeError):
         return None
+
+
+def _values(headers: Mapping[str, Any], reader: _EventReader) -> list[str]:
+    """Return the values of Timestamp and of the headers that `reader` names; a missing one is "".
+
+    Raises KeyError if a required header is missing.
+    """
+    always = [headers[name] for name in reader.always]
+    return [headers.get("Timestamp", ""), *always, *(headers.get(name, "") for name in reader.maybe)]

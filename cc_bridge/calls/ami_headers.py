@@ -1,12 +1,11 @@
 """Functions that make a typed event from the headers of an AMI message and its instant.
 
-In each function, `h` has the headers of one message. `at` is the instant in UTC seconds since the epoch. The
-functions raise KeyError if a required header is missing, and ValueError if a number cannot be read.
+The first parameter `at` is the instant in UTC seconds since the epoch. The other parameters are the values of
+the message's headers, in the order that `ami_events.py` gives. The value of a missing optional header is "".
+The functions raise ValueError if a number cannot be read.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from cc_bridge.ami.header_numbers import count_of, instant_of, seconds_of
 from cc_bridge.calls.channels_and_bridges import is_local
@@ -16,6 +15,7 @@ from cc_bridge.calls.events import (
     BridgeEntered,
     BridgeLeft,
     Called,
+    ChannelEnded,
     ChannelStarted,
     Connected,
     DialEnded,
@@ -30,17 +30,18 @@ from cc_bridge.calls.events import (
 
 __all__ = [
     "EXPLICIT_HANGUP",
-    "EventHeaders",
     "attended_transferred",
     "blind_transferred",
     "bridge_entered",
     "bridge_left",
     "called",
+    "channel_ended",
     "channel_started",
     "connected",
     "dial_ended",
     "dial_started",
     "gave_up",
+    "hangup_requested",
     "joined",
     "member_seen",
     "pbx_hung_up",
@@ -48,8 +49,6 @@ __all__ = [
     "status_set",
     "user_event",
 ]
-
-EventHeaders = Mapping[str, Any]
 
 # AST_SOFTHANGUP_EXPLICIT: an administrator, a limit or the PBX requested the hang-up. Cause 16 would only
 # mean that the dialplan reached its end.
@@ -63,153 +62,203 @@ def _known(value: str) -> str:
     return "" if value in _UNKNOWN else value
 
 
-def _caller(h: EventHeaders) -> tuple[str, str, str]:
-    """Return the caller's number, name and language, given the headers `h` of an AMI event.
+def _name(value: str) -> str:
+    """Return the caller's name from the header CallerIDName; empty if unknown.
 
     Asterisk escapes some characters of the name with backslashes; these are removed.
     """
-    name = _known(h["CallerIDName"])
-    if "\\" in name:
-        name = _ESCAPED.sub(r"\1", name)
-    return _known(h["CallerIDNum"]), name, h.get("Language", "")
+    if "\\" in value:
+        value = _ESCAPED.sub(r"\1", value)
+    return "" if value in _UNKNOWN else value
 
 
-def channel_started(h: EventHeaders, at: float) -> ChannelStarted:
+def channel_started(
+    at: float,
+    uniqueid: str,
+    linkedid: str,
+    context: str,
+    exten: str,
+    number: str,
+    name: str,
+    language: str,
+    channel: str,
+) -> ChannelStarted:
     """Return the typed event for Newchannel: a channel started."""
     return ChannelStarted(
-        at, h["Uniqueid"], h["Linkedid"], h["Context"], h["Exten"], *_caller(h), h.get("Channel", "")
+        at, uniqueid, linkedid, context, exten, _known(number), _name(name), language, channel
     )
 
 
-def queue_run(h: EventHeaders, at: float) -> QueueRun | None:
+def channel_ended(at: float, uniqueid: str, linkedid: str, cause: str) -> ChannelEnded:
+    """Return the typed event for Hangup: a channel ended."""
+    return ChannelEnded(at, uniqueid, count_of(cause), linkedid)
+
+
+def hangup_requested(at: float, uniqueid: str) -> HangupRequested:
+    """Return the typed event for HangupRequest: a phone or trunk hung up a channel."""
+    return HangupRequested(at, uniqueid, by_pbx=False)
+
+
+def queue_run(
+    at: float,
+    uniqueid: str,
+    linkedid: str,
+    number: str,
+    name: str,
+    application: str,
+    arguments: str,
+    language: str,
+) -> QueueRun | None:
     """Return the typed event for a Newexten that starts Queue().
 
     The result is None for another application, and for an empty queue name.
     """
-    if h["Application"] != "Queue":
+    if application != "Queue":
         return None
-    queue = h["AppData"].partition(",")[0].strip()
-    return QueueRun(at, h["Uniqueid"], h["Linkedid"], queue, *_caller(h)) if queue else None
+    queue = arguments.partition(",")[0].strip()
+    return QueueRun(at, uniqueid, linkedid, queue, _known(number), _name(name), language) if queue else None
 
 
-def joined(h: EventHeaders, at: float) -> Joined:
+def joined(
+    at: float, uniqueid: str, linkedid: str, queue: str, position: str, number: str, name: str, language: str
+) -> Joined:
     """Return the typed event for QueueCallerJoin: a caller entered a queue."""
-    return Joined(at, h["Uniqueid"], h["Linkedid"], h["Queue"], count_of(h["Position"]), *_caller(h))
+    return Joined(at, uniqueid, linkedid, queue, count_of(position), _known(number), _name(name), language)
 
 
-def called(h: EventHeaders, at: float) -> Called:
+def called(
+    at: float,
+    uniqueid: str,
+    linkedid: str,
+    queue: str,
+    interface: str,
+    member: str,
+    ring_uniqueid: str,
+    *dial: str,
+) -> Called:
     """Return the typed event for AgentCalled: a queue started to ring an agent's phone.
 
-    For a member behind a Local channel, the event also contains the queue's Dial of that channel. The reason
-    is that cc_bridge's event filter for manager.conf excludes the DialBegin of this Dial.
+    `dial` has the further headers of a Dial: the names of both channels, the caller's place in the dialplan,
+    and the caller ID. For a member behind a Local channel, the event also contains the queue's Dial of that
+    channel. The reason is that cc_bridge's event filter for manager.conf excludes the DialBegin of this Dial.
     """
-    dial = dial_started(h, at) if is_local(h["Interface"]) and "DestChannel" in h else None
-    return Called(
-        at,
-        h["Uniqueid"],
-        h["Linkedid"],
-        h["Queue"],
-        h["Interface"],
-        h["MemberName"],
-        h["DestUniqueid"],
-        dial,
-    )
+    dialled = None
+    if is_local(interface) and dial[0]:
+        dialled = dial_started(at, ring_uniqueid, dial[0], uniqueid, linkedid, *dial[1:])
+    return Called(at, uniqueid, linkedid, queue, interface, member, ring_uniqueid, dialled)
 
 
-def gave_up(h: EventHeaders, at: float) -> GaveUp:
+def gave_up(
+    at: float,
+    uniqueid: str,
+    linkedid: str,
+    queue: str,
+    hold_time: str,
+    position: str,
+    number: str,
+    name: str,
+    language: str,
+) -> GaveUp:
     """Return the typed event for QueueCallerAbandon: a caller was removed from a queue without an answer."""
-    return GaveUp(
-        at,
-        h["Uniqueid"],
-        h["Linkedid"],
-        h["Queue"],
-        seconds_of(h["HoldTime"]),
-        count_of(h["OriginalPosition"]),
-        *_caller(h),
-    )
+    seconds, place = seconds_of(hold_time), count_of(position)
+    return GaveUp(at, uniqueid, linkedid, queue, seconds, place, _known(number), _name(name), language)
 
 
-def connected(h: EventHeaders, at: float) -> Connected:
+def connected(
+    at: float,
+    uniqueid: str,
+    linkedid: str,
+    queue: str,
+    interface: str,
+    member: str,
+    agent_uniqueid: str,
+    agent_channel: str,
+    hold_time: str,
+    number: str,
+    name: str,
+    language: str,
+) -> Connected:
     """Return the typed event for AgentConnect: a caller was connected with an agent."""
     return Connected(
         at,
-        h["Uniqueid"],
-        h["Linkedid"],
-        h["Queue"],
-        h["Interface"],
-        h["MemberName"],
-        h["DestUniqueid"],
-        h["DestChannel"],
-        seconds_of(h["HoldTime"]),
-        *_caller(h),
+        uniqueid,
+        linkedid,
+        queue,
+        interface,
+        member,
+        agent_uniqueid,
+        agent_channel,
+        seconds_of(hold_time),
+        _known(number),
+        _name(name),
+        language,
     )
 
 
-def pbx_hung_up(h: EventHeaders, at: float) -> HangupRequested | None:
+def pbx_hung_up(at: float, uniqueid: str, cause: str) -> HangupRequested | None:
     """Return the typed event for SoftHangupRequest: the PBX hangs up a channel.
 
     The header Cause shows whether the hang-up was requested explicitly. If it was not, the result is None.
     """
-    if count_of(h["Cause"]) != EXPLICIT_HANGUP:
-        return None
-    return HangupRequested(at, h["Uniqueid"], by_pbx=True)
+    return HangupRequested(at, uniqueid, by_pbx=True) if count_of(cause) == EXPLICIT_HANGUP else None
 
 
-def blind_transferred(h: EventHeaders, at: float) -> BlindTransferred | None:
+def blind_transferred(
+    at: float, result: str, transferer: str, target: str, transferee: str
+) -> BlindTransferred | None:
     """Return the typed event for BlindTransfer; None if the transfer did not succeed."""
-    if h["Result"] != "Success":
+    return BlindTransferred(at, transferer, target, transferee) if result == "Success" else None
+
+
+def attended_transferred(
+    at: float,
+    result: str,
+    transferer: str,
+    destination: str,
+    second_transferer: str,
+    second_number: str,
+    transferee: str,
+    target: str,
+) -> AttendedTransferred | None:
+    """Return the typed event for AttendedTransfer; None if the transfer failed or has no second line.
+
+    `second_number` is the number to which the transferer's second line is connected.
+    """
+    if result != "Success" or not second_transferer:
         return None
-    return BlindTransferred(at, h["TransfererUniqueid"], h["Extension"], h.get("TransfereeUniqueid", ""))
+    lines, number = (transferer, second_transferer), _known(second_number)
+    return AttendedTransferred(at, lines, number, transferee, target, destination == "App")
 
 
-def attended_transferred(h: EventHeaders, at: float) -> AttendedTransferred | None:
-    """Return the typed event for AttendedTransfer; None if the transfer did not succeed."""
-    if h["Result"] != "Success":
-        return None
-    return AttendedTransferred(
-        at,
-        (h["OrigTransfererUniqueid"], h["SecondTransfererUniqueid"]),
-        _known(h.get("SecondTransfererConnectedLineNum", "")),
-        h.get("TransfereeUniqueid", ""),
-        h.get("TransferTargetUniqueid", ""),
-        h.get("DestType") == "App",
-    )
-
-
-def status_set(h: EventHeaders, at: float) -> StatusSet | None:
+def status_set(at: float, uniqueid: str, variable: str, value: str) -> StatusSet | None:
     """Return the typed event for a VarSet of QUEUESTATUS; None for another variable."""
-    if h["Variable"] != "QUEUESTATUS":
-        return None
-    return StatusSet(at, h["Uniqueid"], "", h["Value"], "VarSet QUEUESTATUS")
+    return StatusSet(at, uniqueid, "", value, "VarSet QUEUESTATUS") if variable == "QUEUESTATUS" else None
 
 
-def user_event(h: EventHeaders, at: float) -> StatusSet | None:
+def user_event(
+    at: float, kind: str, uniqueid: str, queue: str, status: str, trigger: str
+) -> StatusSet | None:
     """Return the typed event for the dialplan's UserEvent CCQueueExit; None for another UserEvent."""
-    if h["UserEvent"] != "CCQueueExit":
+    if kind != "CCQueueExit":
         return None
-    return StatusSet(
-        at,
-        h["Uniqueid"],
-        h["Queue"],
-        h["QueueStatus"],
-        "UserEvent CCQueueExit",
-        h.get("Trigger", "queue"),
-    )
+    return StatusSet(at, uniqueid, queue, status, "UserEvent CCQueueExit", trigger or "queue")
 
 
-def member_seen(h: EventHeaders, at: float) -> MemberSeen:
+def member_seen(
+    at: float,
+    queue: str,
+    interface: str,
+    name: str,
+    status: str,
+    paused: str,
+    reason: str,
+    wrap_up_seconds: str,
+    last_pause: str,
+) -> MemberSeen:
     """Return the state of a queue member, from an AMI event or from an item of the list QueueStatus."""
-    return MemberSeen(
-        at,
-        h["Queue"],
-        h.get("Interface") or h["Location"],  # events say Interface, QueueStatus says Location
-        h.get("MemberName") or h["Name"],
-        count_of(h["Status"]),
-        h["Paused"] == "1",
-        h.get("PausedReason", ""),
-        seconds_of(h.get("Wrapuptime") or "0"),
-        _paused_at(h.get("LastPause", "")),
-    )
+    wrap_up = seconds_of(wrap_up_seconds or "0")
+    paused_at = _paused_at(last_pause)
+    return MemberSeen(at, queue, interface, name, count_of(status), paused == "1", reason, wrap_up, paused_at)
 
 
 def _paused_at(text: str) -> float:
@@ -223,55 +272,61 @@ def _paused_at(text: str) -> float:
         return 0.0
 
 
-def dial_started(h: EventHeaders, at: float) -> DialStarted:
-    """Return the typed event for DialBegin: a channel dials another one."""
-    # If the PBX itself dials, as for an Originate action, the caller's headers are missing.
+def dial_started(
+    at: float,
+    dialed_uniqueid: str,
+    dialed_channel: str,
+    uniqueid: str,
+    linkedid: str,
+    channel: str,
+    context: str,
+    exten: str,
+    number: str,
+    name: str,
+    language: str,
+) -> DialStarted | None:
+    """Return the typed event for DialBegin: a channel dials another one.
+
+    The result is None if the PBX itself dials, as for an Originate action: the caller's headers are missing.
+    """
+    if not uniqueid:
+        return None
+    caller = _known(number), _name(name), language
     return DialStarted(
-        at,
-        h["Uniqueid"],
-        h["Linkedid"],
-        h["Channel"],
-        h["Context"],
-        h["Exten"],
-        h["DestUniqueid"],
-        h["DestChannel"],
-        *_caller(h),
+        at, uniqueid, linkedid, channel, context, exten, dialed_uniqueid, dialed_channel, *caller
     )
 
 
-def dial_ended(h: EventHeaders, at: float) -> DialEnded:
+def dial_ended(
+    at: float,
+    dialed_uniqueid: str,
+    status: str,
+    uniqueid: str,
+    forward: str,
+    dialed_channel: str,
+    dialed_linkedid: str,
+) -> DialEnded:
     """Return the typed event for DialEnd: a dialled channel answered, or the attempt ended."""
-    caller, dialed = h.get("Uniqueid", ""), h["DestUniqueid"]
-    return DialEnded(
-        at,
-        dialed,
-        h["DialStatus"],
-        caller,
-        bool(h.get("Forward")),
-        h.get("DestChannel", ""),
-        caller != "" and h.get("DestLinkedid") == dialed,
-    )
+    picked_up = uniqueid != "" and dialed_linkedid == dialed_uniqueid
+    return DialEnded(at, dialed_uniqueid, status, uniqueid, forward != "", dialed_channel, picked_up)
 
 
-def bridge_entered(h: EventHeaders, at: float) -> BridgeEntered:
+def bridge_entered(
+    at: float,
+    bridge: str,
+    uniqueid: str,
+    kind: str,
+    technology: str,
+    swapped: str,
+    channel: str,
+    context: str,
+    exten: str,
+) -> BridgeEntered:
     """Return the typed event for BridgeEnter: a channel entered a bridge."""
-    holding = h["BridgeType"] == "agent_hold" or h["BridgeTechnology"] == "holding_bridge"
-    return BridgeEntered(
-        at,
-        h["BridgeUniqueid"],
-        h["Uniqueid"],
-        h.get("SwapUniqueid", ""),
-        holding,
-        h.get("Channel", ""),
-        _place(h),
-    )
+    holding = kind == "agent_hold" or technology == "holding_bridge"
+    return BridgeEntered(at, bridge, uniqueid, swapped, holding, channel, f"{context},{exten}")
 
 
-def bridge_left(h: EventHeaders, at: float) -> BridgeLeft:
+def bridge_left(at: float, bridge: str, uniqueid: str, context: str, exten: str) -> BridgeLeft:
     """Return the typed event for BridgeLeave: a channel left a bridge."""
-    return BridgeLeft(at, h["BridgeUniqueid"], h["Uniqueid"], _place(h))
-
-
-def _place(h: EventHeaders) -> str:
-    """Return the place of the event's channel in the dialplan: context and extension, joined by a comma."""
-    return f"{h.get('Context', '')},{h.get('Exten', '')}"
+    return BridgeLeft(at, bridge, uniqueid, f"{context},{exten}")

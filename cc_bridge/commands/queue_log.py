@@ -96,7 +96,7 @@ def replay_command(file: Path, *, json_lines: bool, pbx: str | None, path: Path 
                cc-bridge replay --json monday.ami.gz | jq 'select(.record == "talk")'
                cc-bridge replay --config cc-bridge.toml --json monday.ami.gz
     """
-    from cc_bridge.ami.codec import MessageCounts
+    from cc_bridge.ami.messages import MessageCounts
     from cc_bridge.calls.tracker import Tracker
     from cc_bridge.config.observation import make_tracker
     from cc_bridge.offline.replay import CallRecord, as_json, as_text, queue_names, read_stream, replay

@@ -16,7 +16,7 @@ from twisted.internet.protocol import Factory, connectionDone
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
-from cc_bridge.ami.codec import encode
+from cc_bridge.ami.messages import encode
 from cc_bridge.demo.pbx_state import Item, PbxState
 from cc_bridge.demo.recording import AmiRecording, RecordedHeaders, TimedEvent
 

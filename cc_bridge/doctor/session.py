@@ -17,7 +17,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from cc_bridge.ami.client import AmiClient, AmiTimeouts
-from cc_bridge.ami.codec import Codec, Event, EventSpec
+from cc_bridge.ami.codec import Codec, EventSpec
+from cc_bridge.ami.messages import Event
 from cc_bridge.errors import AmiRefused
 
 __all__ = [

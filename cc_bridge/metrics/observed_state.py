@@ -8,7 +8,7 @@ from collections import Counter as Tally
 from collections.abc import Collection, Iterable, Mapping, Sized
 from typing import Protocol
 
-from cc_bridge.ami.codec import MessageCounts
+from cc_bridge.ami.messages import MessageCounts
 from cc_bridge.records import AgentState
 
 __all__ = [

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from math import inf
 from pathlib import Path
 
-from cc_bridge.ami.codec import MessageCounts as AmiCounts
+from cc_bridge.ami.messages import MessageCounts as AmiCounts
 from cc_bridge.calls.caller_names import CallerNames
 from cc_bridge.calls.events import BridgeEntered, CallEvent, ChannelEnded
 from cc_bridge.calls.live_state import TrackerRecord

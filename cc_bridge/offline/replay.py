@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from cc_bridge.ami.codec import Codec, Event, MessageCounts
+from cc_bridge.ami.codec import Codec
+from cc_bridge.ami.messages import Event, MessageCounts
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.events import Called, Joined, MemberSeen, StatusSet
 from cc_bridge.calls.live_state import TrackerRecord

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import click
 
-from cc_bridge.ami.codec import Codec, Event, Message
+from cc_bridge.ami.codec import Codec
+from cc_bridge.ami.messages import Event, Message
 from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.offline.replay import read_stream
 

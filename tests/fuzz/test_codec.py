@@ -8,7 +8,8 @@ import time
 
 from hypothesis import given, seed, settings, strategies as st
 
-from cc_bridge.ami.codec import Codec, Event, MessageCounts
+from cc_bridge.ami.codec import Codec
+from cc_bridge.ami.messages import Event, MessageCounts
 from cc_bridge.calls.ami_events import WANTED
 from cc_bridge.offline.replay import read_stream
 from fuzz.hostile_ami import CORPUS, WORDS, changed, feed

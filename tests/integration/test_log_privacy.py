@@ -10,7 +10,7 @@ from twisted.internet import reactor
 from twisted.logger import LogLevel, formatEvent
 
 import cc_bridge
-from cc_bridge.ami.codec import MessageCounts
+from cc_bridge.ami.messages import MessageCounts
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge

@@ -25,7 +25,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from cc_bridge import resource_path
-from cc_bridge.ami.codec import Codec, MessageCounts, encode
+from cc_bridge.ami.codec import Codec
+from cc_bridge.ami.messages import MessageCounts, encode
 from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.calls.pbx_snapshot import PbxSnapshot, read_item
 from cc_bridge.calls.tracker import Tracker

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
-from cc_bridge.ami.codec import MessageCounts
+from cc_bridge.ami.messages import MessageCounts
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.cli import main
 from cc_bridge.offline.queue_log import import_log

@@ -8,8 +8,9 @@ import pytest
 from asterisk.manager import Event, ManagerMsg
 from hypothesis import given, settings, strategies as st
 
-from cc_bridge.ami.codec import Codec, EventSpec, Message, encode
+from cc_bridge.ami.codec import Codec, EventSpec
 from cc_bridge.ami.event_shape import is_cut
+from cc_bridge.ami.messages import Message, encode
 from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.offline.replay import read_stream
 from support.recordings import all_recordings, recording

@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from cc_bridge.ami.codec import Codec, Event, MessageCounts
+from cc_bridge.ami.codec import Codec
+from cc_bridge.ami.messages import Event, MessageCounts
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.calls.events import Called, Connected, MemberGone, MemberSeen

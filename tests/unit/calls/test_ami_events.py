@@ -2,7 +2,8 @@
 
 import pytest
 
-from cc_bridge.ami.codec import Codec, MessageCounts
+from cc_bridge.ami.codec import Codec
+from cc_bridge.ami.messages import MessageCounts
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.events import (
     AttendedTransferred,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cc_bridge.ami.codec import Codec, Event
+from cc_bridge.ami.codec import Codec
+from cc_bridge.ami.messages import Event
 from cc_bridge.calls import announced, events as ev
 from cc_bridge.calls.ami_events import WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.announced import AnnouncedEvents, PbxQuestion

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from cc_bridge.ami.codec import MessageCounts
+from cc_bridge.ami.messages import MessageCounts
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.offline.replay import replay
 from cc_bridge.records import QueueVisit

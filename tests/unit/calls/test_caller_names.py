@@ -2,7 +2,7 @@
 
 import pytest
 
-from cc_bridge.ami.codec import MessageCounts
+from cc_bridge.ami.messages import MessageCounts
 from cc_bridge.calls.caller_names import CallerNames
 from cc_bridge.calls.events import ChannelEnded, Connected, DialStarted, GaveUp, Joined, QueueRun, StatusSet
 from cc_bridge.calls.tracker import Tracker

@@ -10,7 +10,8 @@ from functools import cache
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from cc_bridge.ami.codec import Codec, Event
+from cc_bridge.ami.codec import Codec
+from cc_bridge.ami.messages import Event
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.ami_events import WANTED_FOR_DIRECT_CALLS, read

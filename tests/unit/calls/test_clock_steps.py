@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from cc_bridge.ami.codec import Codec, Event
+from cc_bridge.ami.codec import Codec
+from cc_bridge.ami.messages import Event
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.ami_events import WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.clock_steps import EventTimes

@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from cc_bridge.ami.codec import Codec, Event, MessageCounts
+from cc_bridge.ami.codec import Codec
+from cc_bridge.ami.messages import Event, MessageCounts
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.events import (

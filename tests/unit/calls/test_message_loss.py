@@ -9,7 +9,8 @@ from functools import cache
 
 import pytest
 
-from cc_bridge.ami.codec import Codec, Event
+from cc_bridge.ami.codec import Codec
+from cc_bridge.ami.messages import Event
 from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.records import EndedBy, Outcome, QueueVisit, Talk

@@ -8,7 +8,8 @@ from functools import cache, partial
 
 import pytest
 
-from cc_bridge.ami.codec import Codec, Event
+from cc_bridge.ami.codec import Codec
+from cc_bridge.ami.messages import Event
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.channel_customers import call_rated_on
 from cc_bridge.calls.direct_calls import Contexts

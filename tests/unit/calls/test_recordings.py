@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from cc_bridge.ami.codec import MessageCounts
+from cc_bridge.ami.messages import MessageCounts
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.calls.visit import REFUSALS
 from cc_bridge.offline.replay import read_stream, replay

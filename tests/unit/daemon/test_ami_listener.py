@@ -4,7 +4,8 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 
-from cc_bridge.ami.codec import Codec, MessageCounts
+from cc_bridge.ami.codec import Codec
+from cc_bridge.ami.messages import MessageCounts
 from cc_bridge.calls.ami_events import WANTED
 from cc_bridge.calls.pbx_snapshot import SeenChannel, SeenQueue
 from cc_bridge.daemon.services.ami_listener import AmiListener

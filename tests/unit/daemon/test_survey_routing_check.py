@@ -8,7 +8,7 @@ from twisted.internet.defer import ensureDeferred, succeed
 from twisted.internet.task import Clock
 
 from cc_bridge.agi.request import Request
-from cc_bridge.ami.codec import MessageCounts
+from cc_bridge.ami.messages import MessageCounts
 from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.events import (
     BlindTransferred,

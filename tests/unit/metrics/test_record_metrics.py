@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from cc_bridge.ami.codec import MessageCounts
+from cc_bridge.ami.messages import MessageCounts
 from cc_bridge.calls.events import Joined, MemberSeen
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.metrics.record_metrics import RecordMetrics
