@@ -9,6 +9,7 @@ import faulthandler
 import gc
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -161,6 +162,9 @@ def run(config: Config, load: Callable[[], Config]) -> None:
     # them delayed calls by 65 ms. `freeze` excludes them from later collections.
     gc.collect()
     gc.freeze()
+    # Reports are made in threads. While the reactor waits for Python's lock, a thread keeps it for this many
+    # seconds. With Python's 5 ms, the slowest replies to callers took three times as long beside 20 readers.
+    sys.setswitchinterval(0.0005)
     reactor.run()
 
 

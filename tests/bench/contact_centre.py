@@ -7,7 +7,7 @@
 import time
 from collections.abc import Iterator
 
-__all__ = ["events_of_calls", "queue_status"]
+__all__ = ["end_of_talk", "events_of_calls", "queue_status"]
 
 
 def queue_status(queues: int, agents: int) -> list[bytes]:
@@ -36,7 +36,7 @@ def queue_status(queues: int, agents: int) -> list[bytes]:
 def events_of_calls(calls: int, queues: int) -> Iterator[bytes]:
     """Yield the events that open the calls. Half of the calls are answered; the rest wait in a queue."""
     for i in range(calls):
-        caller, phone = _channel("trunk", 2 * i, 2 * i), _channel(str(2000 + i), 2 * i + 1, 2 * i)
+        caller, phone = _channels(i)
         queue = {"Queue": _queue(i % queues)}
         dialed = {f"Dest{name}": value for name, value in phone.items()}
         member = {"Interface": f"PJSIP/{2000 + i}", "MemberName": _agent(i)}
@@ -49,13 +49,35 @@ def events_of_calls(calls: int, queues: int) -> Iterator[bytes]:
         yield _event("DialEnd", **caller, **dialed, DialStatus="ANSWER")
         yield _event("QueueCallerLeave", **caller, **queue, Position=1, Count=0)
         yield _event("AgentConnect", **caller, **dialed, **queue, **member, RingTime=1, HoldTime=1)
-        bridge = {
-            "BridgeUniqueid": f"{i:08x}-0000-4000-8000-000000000000",
-            "BridgeType": "basic",
-            "BridgeTechnology": "simple_bridge",
-        }
-        yield _event("BridgeEnter", **bridge, **caller)
-        yield _event("BridgeEnter", **bridge, **phone)
+        yield _event("BridgeEnter", **_bridge(i), **caller)
+        yield _event("BridgeEnter", **_bridge(i), **phone)
+
+
+def end_of_talk(call: int) -> bytes:
+    """Return the events by which the agent of an answered call hangs up; the caller's channel stays open."""
+    caller, phone = _channels(call)
+    return b"".join(
+        (
+            _event("HangupRequest", **phone),
+            _event("BridgeLeave", **_bridge(call), **phone),
+            _event("BridgeLeave", **_bridge(call), **caller),
+            _event("Hangup", **phone, Cause=16),
+        )
+    )
+
+
+def _channels(call: int) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the headers of a call's two channels: the caller's and the agent's."""
+    caller = _channel("trunk", 2 * call, 2 * call)
+    return caller, _channel(str(2000 + call), 2 * call + 1, 2 * call)
+
+
+def _bridge(call: int) -> dict[str, str]:
+    return {
+        "BridgeUniqueid": f"{call:08x}-0000-4000-8000-000000000000",
+        "BridgeType": "basic",
+        "BridgeTechnology": "simple_bridge",
+    }
 
 
 def _queue(number: int) -> str:

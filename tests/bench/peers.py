@@ -63,28 +63,36 @@ class Callers:
     finished: number of surveys that were finished
     """
 
-    def __init__(self, port: int, least: float = _LEAST, most: float = _MOST) -> None:
-        """Callers of the AGI port `port` listen to a prompt for `least` to `most` seconds."""
+    def __init__(self, port: int, least: float = _LEAST, most: float = _MOST, places: int = _CALLERS) -> None:
+        """Callers of the AGI port `port` listen to a prompt for `least` to `most` seconds.
+
+        `places` is the number of callers at the same time.
+        """
         self.latencies: list[float] = []
         self.finished = 0
         self._port = port
         self._listen = least, most
+        self._places = places
         self._chance = random.Random(1)
 
     async def call(self, until: float) -> None:
         """Let callers answer surveys until the instant `until`."""
-        await asyncio.gather(*(self._place(until) for _ in range(_CALLERS)))
+        await asyncio.gather(*(self._place(until) for _ in range(self._places)))
 
     async def _place(self, until: float) -> None:
         while time.monotonic() < until:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 await self._survey()
 
+    async def head(self) -> str:
+        """Return the head of the next caller's FastAGI request."""
+        return _HEAD.format(number=next(_NUMBERS))
+
     async def _survey(self) -> None:
-        number = next(_NUMBERS)
+        head = await self.head()
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         sent_at = time.perf_counter()
-        writer.write(_HEAD.format(number=number).encode())
+        writer.write(head.encode())
         commands = 0
         while line := (await reader.readline()).decode():
             self.latencies.append((time.perf_counter() - sent_at) * 1000)
@@ -108,20 +116,28 @@ def _reply(line: str) -> bytes:
 
 
 @contextmanager
-def daemon(folder: Path, agi: int, http: int, ami: int = 1) -> Iterator[int]:
-    """Run a daemon with twenty queues, and yield its process ID. By default its PBX is away."""
+def daemon(folder: Path, agi: int, http: int, ami: int = 1, **settings: str) -> Iterator[int]:
+    """Run a daemon with twenty queues, and yield its process ID.
+
+    By default, its PBX is away, and its database is an SQLite file. `settings` has further settings as
+    environment variables.
+    """
     config = folder / "cc-bridge.toml"
     queues = "\n".join(f"[queues.q{number}]" for number in range(20))
     config.write_text(_CONFIG.format(ami=ami, agi=agi, http=http, folder=folder, queues=queues))
     program = Path(sys.executable).with_name("cc-bridge")
     with (folder / "log").open("w") as log:
-        running = subprocess.Popen([program, "run", "--config", config], stdout=log, stderr=log)
+        running = subprocess.Popen(
+            [program, "run", "--config", config], stdout=log, stderr=log, env={**os.environ, **settings}
+        )
     try:
         end = time.monotonic() + _DEADLINE
         while time.monotonic() < end:
             with contextlib.suppress(OSError):
                 page(http, "healthz")
                 break
+            if running.poll() is not None:
+                raise click.ClickException((folder / "log").read_text(encoding="utf-8"))
             time.sleep(0.1)
         yield running.pid
     finally:
@@ -143,6 +159,12 @@ def attackers(http: int) -> Iterator[None]:
         time.sleep(2)  # until all connections are open
         yield
         running.kill()
+
+
+def free_ports() -> tuple[int, int]:
+    """Return two ports on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        return one.getsockname()[1], two.getsockname()[1]
 
 
 def page(http: int, name: str) -> str:
@@ -168,8 +190,7 @@ def main(quick: bool) -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(_FILES, hard), hard))
     seconds = 5.0 if quick else 30.0
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
-        agi, http = one.getsockname()[1], two.getsockname()[1]
+    agi, http = free_ports()
     click.echo(f"{machine()}; load average before {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder, daemon(Path(folder), agi, http) as pid:
         measured(agi, 2.0)

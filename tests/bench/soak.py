@@ -5,7 +5,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 import tempfile
 import threading
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import click
 from machine import machine, rss_kib
-from peers import Callers, daemon, page
+from peers import Callers, daemon, free_ports, page
 from recording import Recording
 from sender import Sender
 
@@ -88,11 +87,6 @@ def _descriptors(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
-        return one.getsockname()[1], two.getsockname()[1]
-
-
 def _samples(pid: int, minutes: float) -> list[tuple[float, int]]:
     """Return RSS in MB and the number of descriptors, every half minute."""
     found = []
@@ -108,7 +102,7 @@ def _samples(pid: int, minutes: float) -> list[tuple[float, int]]:
 @click.option("--minutes", default=20.0, show_default=True, help="Duration of the load.")
 def main(minutes: float) -> None:
     """Load a daemon with 500 events a second, scrapes, a wallboard and twenty callers in surveys."""
-    agi, http = _free_ports()
+    agi, http = free_ports()
     click.echo(f"{machine()}; load average before {os.getloadavg()[0]:.1f}")
     with (
         tempfile.TemporaryDirectory() as folder,

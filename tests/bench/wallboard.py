@@ -170,10 +170,14 @@ def serve(queues: int, agents: int, calls_a_second: float) -> None:
     reactor.run()
 
 
-def listen(port: int, stream: str, listeners: int) -> list[socket.socket]:
+def listen(port: int, stream: str, listeners: int, token: str = "") -> list[socket.socket]:
     """Open the event stream of this name as often as `listeners` says."""
     path, encoding = _STREAMS[stream]
-    request = f"GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nAccept-Encoding: {encoding}\r\n\r\n"
+    lines = [
+        f"GET {path} HTTP/1.1", f"Host: localhost:{port}", f"Accept-Encoding: {encoding}",
+        f"Authorization: Bearer {token}", "", "",
+    ]  # fmt: skip
+    request = "\r\n".join(lines)
     sockets = []
     for _ in range(listeners):
         peer = socket.create_connection(("127.0.0.1", port))
