@@ -40,7 +40,7 @@ _TALK = 2.0, 6.0  # seconds with the agent
 _LISTEN = 1.0, 3.0  # seconds to a prompt
 _DIALPLAN_SECONDS = 0.2  # from the end of the talk to the survey
 _EVENTS_OF_TWO_CALLS = 13
-_THINK = 1.0, 5.0  # seconds in which a reader looks at a page
+_THINK = 1.0, 5.0  # seconds in which a reader reads a page
 _REPEATS = 3
 _LAST_DAY = FIRST_DAY + timedelta(DAYS - 1)
 _MONTH = {"from": FIRST_DAY, "to": FIRST_DAY + timedelta(29)}
@@ -89,7 +89,7 @@ def seconds(http: int, path: str) -> float:
 
 
 class Reader(threading.Thread):
-    """A person who looks at report pages of months and of the year, one after the other, until `ended`."""
+    """A person who reads report pages of months and of the year, one after the other, until `ended`."""
 
     def __init__(self, http: int, seed: int, ended: threading.Event) -> None:
         super().__init__(daemon=True)
@@ -110,7 +110,7 @@ class Reader(threading.Thread):
 
 
 class ServedCallers(Callers):
-    """Callers with whom an agent has talked: the daemon receives the events of each call before its survey.
+    """Callers who have talked with an agent: the daemon receives the events of each call before its survey.
 
     events: the events that are still to be sent
     """
