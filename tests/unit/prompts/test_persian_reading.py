@@ -1,7 +1,8 @@
 """The Persian prompts: espeak-ng's phonemes beside the expected reading.
 
 The readings are in Latin letters: ā is the long a, kh and gh are one sound each, ' is the glottal stop, and
-| is a pause. Stress and the length of e, i and u are left out.
+| is a pause. Stress and the length of e, i and u are left out. Spoken Persian drops the glottal stop
+of mozue.
 """
 
 import re
