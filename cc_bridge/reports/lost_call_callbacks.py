@@ -4,7 +4,9 @@ The table counts only lost calls of callers with a known number. The report `los
 visits that no agent answered, with and without a known number.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from statistics import median
 
 from cc_bridge.customers.lost_calls import LostCall, LostCallStatus
@@ -12,7 +14,7 @@ from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import Cell, Column, Figure, ReportRow, ReportTable, count, share
 from cc_bridge.reports.query import Dimension, Group, ReportQuery
 
-__all__ = ["BY", "callback_table", "covered", "row_key"]
+__all__ = ["BY", "LostCallCount", "callback_table", "callback_table_of_counts", "covered", "row_key"]
 
 _COLUMNS = (
     Column("lost_calls", Unit.COUNT, formula="calls lost at least 24 h ago, of known callers"),
@@ -37,6 +39,21 @@ _KEYS: Mapping[Dimension, Callable[[ReportQuery, LostCall], Group]] = {
 BY = tuple(_KEYS)
 
 
+@dataclass(frozen=True, slots=True)
+class LostCallCount:
+    """The number of the lost calls that have the same `key`, result (`managed`), `decided` and `seconds`.
+
+    `key` is the value of the query's dimension, such as the name of a queue. `seconds` is the time until an
+    agent called back; None for a call without this result, or whose result may still change.
+    """
+
+    key: Group
+    managed: LostCallStatus
+    decided: bool
+    seconds: float | None
+    n: int
+
+
 def callback_table(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
     """Return the table that counts lost calls by their result.
 
@@ -44,11 +61,27 @@ def callback_table(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
     table. A call of `calls` is counted if its caller entered a queue of the query within the query's span.
     `ask.by` must be one of the dimensions in BY.
     """
-    found: dict[Group, list[LostCall]] = {}
-    for call in covered(ask, calls):
-        found.setdefault(row_key(ask, ask.by, call), []).append(call)
-    rows = tuple(ReportRow((key,), _cells(ask, found[key])) for key in ask.ordered(set(found)))
-    total = ReportRow(("",), _cells(ask, [call for of_key in found.values() for call in of_key]))
+    return callback_table_of_counts(
+        ask,
+        (
+            LostCallCount(row_key(ask, ask.by, call), call.managed, call.decided, call.seconds, 1)
+            for call in covered(ask, calls)
+        ),
+    )
+
+
+def callback_table_of_counts(ask: ReportQuery, counts: Iterable[LostCallCount]) -> ReportTable:
+    """Return the table of `callback_table` for lost calls that are already counted.
+
+    The keys of the counts are the keys of the table's rows.
+    """
+    found: dict[Group, _Calls] = {}
+    everyone = _Calls()
+    for each in counts:
+        for calls in (found.setdefault(each.key, _Calls()), everyone):
+            calls.add(each)
+    rows = tuple(ReportRow((key,), found[key].cells(ask.minimum)) for key in ask.ordered(set(found)))
+    total = ReportRow(("",), everyone.cells(ask.minimum))
     return ReportTable("recalls", ((ask.by.value, ask.by),), _COLUMNS, rows, total, ("not_managed_share",))
 
 
@@ -65,20 +98,31 @@ def row_key(ask: ReportQuery, by: Dimension, call: LostCall) -> Group:
     return _KEYS[by](ask, call)
 
 
-def _cells(ask: ReportQuery, calls: list[LostCall]) -> tuple[Cell, ...]:
-    decided = [call for call in calls if call.decided]
+class _Calls:
+    """The lost calls of one row of the table."""
 
-    def with_status(status: LostCallStatus) -> list[LostCall]:
-        return [call for call in decided if call.managed is status]
+    def __init__(self) -> None:
+        self._by_status: Counter[LostCallStatus] = Counter()  # calls whose window has ended
+        self._open = 0
+        self._took: list[float] = []  # seconds until an agent called back
 
-    took = [call.seconds for call in with_status(LostCallStatus.RECALLED) if call.seconds is not None]
-    not_managed = len(with_status(LostCallStatus.NOT_MANAGED))
-    return (
-        count(len(decided)),
-        count(len(with_status(LostCallStatus.RECALLED))),
-        count(len(with_status(LostCallStatus.SELF_SERVED))),
-        count(not_managed),
-        share(not_managed, len(decided), ask.minimum),
-        Figure(median(took), len(took)) if took else None,
-        count(len(calls) - len(decided)),
-    )
+    def add(self, counted: LostCallCount) -> None:
+        if not counted.decided:
+            self._open += counted.n
+            return
+        self._by_status[counted.managed] += counted.n
+        if counted.managed is LostCallStatus.RECALLED and counted.seconds is not None:
+            self._took += [counted.seconds] * counted.n
+
+    def cells(self, minimum: int) -> tuple[Cell, ...]:
+        """Return the cells of the table's columns."""
+        decided, not_managed = self._by_status.total(), self._by_status[LostCallStatus.NOT_MANAGED]
+        return (
+            count(decided),
+            count(self._by_status[LostCallStatus.RECALLED]),
+            count(self._by_status[LostCallStatus.SELF_SERVED]),
+            count(not_managed),
+            share(not_managed, decided, minimum),
+            Figure(median(self._took), len(self._took)) if self._took else None,
+            count(self._open),
+        )

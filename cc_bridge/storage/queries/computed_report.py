@@ -6,11 +6,11 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from cc_bridge.reports.figures import Report
-from cc_bridge.reports.lost_call_callbacks import BY, callback_table
+from cc_bridge.reports.lost_call_callbacks import BY, callback_table_of_counts
 from cc_bridge.reports.query import ReportQuery
 from cc_bridge.reports.registry import REPORTS
-from cc_bridge.storage.queries.lost_calls import lost_between
 from cc_bridge.storage.reports import SqlSource
+from cc_bridge.storage.reports.lost_calls import LostCallQueries
 
 __all__ = ["compute_report"]
 
@@ -33,6 +33,7 @@ def compute_report(
     source = SqlSource(connection, query, progress)
     report = REPORTS[name].make(query, source)
     if name == "lost" and query.by in BY:
-        calls = lost_between(connection, query.since, query.until, now, shared)
-        report = replace(report, tables=(*report.tables, callback_table(query, calls)))
+        counts = LostCallQueries(connection, query).lost_calls(now, shared)
+        rows = (replace(each, key=query.row(each.key)) for each in counts)
+        report = replace(report, tables=(*report.tables, callback_table_of_counts(query, rows)))
     return replace(report, unobserved=source.unobserved())

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from cc_bridge.customers.lost_calls import RECALL_SECONDS, LostCall, lost_calls
 from cc_bridge.storage.queries.contacts_by_caller import contacts
 
-__all__ = ["lost_between"]
+__all__ = ["lost_between", "lost_calls_of"]
 
 _PART = 28 * 86_400.0  # seconds; each part is read with two more days
 
@@ -32,6 +32,18 @@ def lost_between(
     while since < until:
         end = min(since + _PART, until)
         read_until = min(now, end + 2 * RECALL_SECONDS)
-        for theirs in contacts(connection, since, read_until, shared, only_lost=True):
+        for theirs in contacts(connection, since, read_until, shared, only_lost=True, call_ends=False):
             yield from (call for call in lost_calls(theirs, now) if since <= call.entered_at < end)
         since = end
+
+
+def lost_calls_of(
+    connection: Connection, keys: Collection[str], since: float, until: float, now: float
+) -> Iterator[LostCall]:
+    """Yield those lost calls of `lost_between` whose callers have one of the caller keys `keys`.
+
+    All of the span is read at once, so `keys` must be few.
+    """
+    read_until = min(now, until + 2 * RECALL_SECONDS)
+    for theirs in contacts(connection, since, read_until, keys=keys, call_ends=False):
+        yield from (call for call in lost_calls(theirs, now) if since <= call.entered_at < until)

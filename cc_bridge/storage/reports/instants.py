@@ -98,6 +98,26 @@ class LocalTime:
             return (func.julianday(at) - 2440587.5) * DAY
         return func.timestampdiff(text("MICROSECOND"), literal_column("'1970-01-01'"), at) / 1e6
 
+    def microseconds(self, at: _Expression) -> _Expression:
+        """Return an SQL expression for an instant in UTC microseconds since the epoch, without rounding."""
+        if self._dialect == "postgresql":
+            return cast(func.date_part("epoch", at) * 1e6, BigInteger)  # the cast rounds
+        if self._dialect == "sqlite":
+            return cast(func.strftime("%s", at), Integer) * 1_000_000 + cast(func.substr(at, 21), Integer)
+        return func.timestampdiff(text("MICROSECOND"), literal_column("'1970-01-01'"), at)
+
+    def after(self, at: Column[Any], seconds: int) -> _Expression:
+        """Return an SQL expression for the instant that is `seconds` after an instant."""
+        later: _Expression
+        if self._dialect == "postgresql":
+            later = at.op("+")(literal_column(f"INTERVAL '{seconds} seconds'"))
+        elif self._dialect == "sqlite":  # the text of an instant, with the microseconds that it had
+            whole = func.strftime("%Y-%m-%d %H:%M:%S", at, f"+{seconds} seconds")
+            later = whole.op("||")(func.substr(at, 20))
+        else:
+            later = func.timestampadd(text("SECOND"), seconds, at)
+        return type_coerce(later, at.type)
+
     def up(self, seconds: Column[Any]) -> _Expression:
         """Return an SQL expression that rounds a number of seconds up to a whole number."""
         if self._dialect == "sqlite":  # SQLite can be built without ceil()

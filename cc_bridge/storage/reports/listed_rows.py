@@ -4,7 +4,7 @@ Time span, queues, grouping, thresholds and opening hours have the same SQL as t
 and the other modules here), so that a list cannot differ from the number that it belongs to.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -28,6 +28,7 @@ from cc_bridge.reports.call_filter import AGENTS_SPOKEN, COMPLETE, CallFilter, L
 from cc_bridge.reports.opening_hours import is_open
 from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.voice import NO_CALLERS
+from cc_bridge.storage.reports.lost_calls import lost_call_rows
 from cc_bridge.storage.reports.span_queries import Expression
 from cc_bridge.storage.reports.stored_names import stored_names
 from cc_bridge.storage.reports.visits import VisitQueries
@@ -51,21 +52,29 @@ _HOURS_OF_WEEK = range(7 * 24)
 
 @dataclass(frozen=True, slots=True)
 class ListedTable:
-    """A table whose rows a list can have, and the column with the time of a row."""
+    """A table or subquery whose rows a list can have, and the column with the time of a row.
 
-    table: Table[Any]
-    at: Column[float]
+    key: the columns that identify a row
+    """
+
+    table: Any
+    at: Any
+    key: tuple[Any, ...]
+
+
+def _listed(table: Table[Any], at: Column[Any]) -> ListedTable:
+    return ListedTable(table, at, tuple(table.primary_key))
 
 
 _TABLES: Mapping[ListKind, ListedTable] = {
-    ListKind.VISITS: ListedTable(queue_visits, queue_visits.c.entered_at),
-    ListKind.CALLS: ListedTable(calls, calls.c.started_at),
-    ListKind.TALKS: ListedTable(talks, talks.c.answered_at),
-    ListKind.RINGS: ListedTable(rings, rings.c.started_at),
-    ListKind.ANSWERS: ListedTable(answers, answers.c.answered_at),
-    ListKind.DECISIONS: ListedTable(survey_decisions, survey_decisions.c.decided_at),
-    ListKind.ATTEMPTS: ListedTable(survey_attempts, survey_attempts.c.started_at),
-    ListKind.NOT_ROUTED: ListedTable(not_routed_calls, not_routed_calls.c.ended_at),
+    ListKind.VISITS: _listed(queue_visits, queue_visits.c.entered_at),
+    ListKind.CALLS: _listed(calls, calls.c.started_at),
+    ListKind.TALKS: _listed(talks, talks.c.answered_at),
+    ListKind.RINGS: _listed(rings, rings.c.started_at),
+    ListKind.ANSWERS: _listed(answers, answers.c.answered_at),
+    ListKind.DECISIONS: _listed(survey_decisions, survey_decisions.c.decided_at),
+    ListKind.ATTEMPTS: _listed(survey_attempts, survey_attempts.c.started_at),
+    ListKind.NOT_ROUTED: _listed(not_routed_calls, not_routed_calls.c.ended_at),
 }
 
 
@@ -77,11 +86,26 @@ class ListedRows(VisitQueries, SurveyQueries):
     marked: the condition of the marked rows, which are the numerator of a share; false for other lists
     """
 
-    def __init__(self, connection: Connection, ask: ReportQuery, wanted: CallFilter) -> None:
-        """Make the SQL of the filter `wanted`; `ask` is the query of its days, queues, agent and PBX."""
+    def __init__(
+        self,
+        connection: Connection,
+        ask: ReportQuery,
+        wanted: CallFilter,
+        now: float,
+        shared: Collection[str] = (),
+    ) -> None:
+        """Make the SQL of the filter `wanted`; `ask` is the query of its days, queues, agent and PBX.
+
+        `now` is in UTC seconds since the epoch. A list of lost calls leaves out the caller keys in `shared`,
+        which many people use.
+        """
         super().__init__(connection, narrowed(ask, wanted))
         self._kind = wanted.kind
-        self.listed = _TABLES[wanted.kind]
+        if wanted.kind is ListKind.LOST_CALLS:
+            lost = lost_call_rows(self._ask, self._instants, now, shared)
+            self.listed = ListedTable(lost, lost.c.entered_at, (lost.c.pbx, lost.c.call_id))
+        else:
+            self.listed = _TABLES[wanted.kind]
         self.source = self._source(wanted)
         self.where = [
             *self._base(wanted),
@@ -92,7 +116,8 @@ class ListedRows(VisitQueries, SurveyQueries):
 
     def _source(self, wanted: CallFilter) -> FromClause:
         if self._kind is not ListKind.ANSWERS:
-            return self.listed.table
+            table: FromClause = self.listed.table
+            return table
         if not {Dimension.WAIT_BAND, AGENTS_SPOKEN} & {row.by for row in wanted.rows}:
             return attempted()
         s = survey_attempts.c
@@ -154,7 +179,7 @@ class ListedRows(VisitQueries, SurveyQueries):
 
     def _queues_of_stage(self, stage: str) -> list[str]:
         """Return the names of the stored queues of a stage of the customer's journey."""
-        columns = [self.listed.table.c.queue]
+        columns = [queue_visits.c.queue if self._kind is ListKind.LOST_CALLS else self.listed.table.c.queue]
         if self._kind is ListKind.ANSWERS:
             columns.append(survey_attempts.c.queue)
         found = {"", *(name for column in columns for name in stored_names(self._connection, column))}
@@ -251,6 +276,8 @@ _CONDITIONS: Mapping[tuple[ListKind, str], _Meets] = {
     (ListKind.ANSWERS, "person"): lambda _rows, _values: answers.c.agent != "",
     (ListKind.DECISIONS, "stage"): _one_of(survey_decisions.c.stage),
     (ListKind.DECISIONS, "eligible"): _yes(lambda _: survey_decisions.c.stage.not_in(sorted(NO_CALLERS))),
+    (ListKind.LOST_CALLS, "result"): lambda rows, values: rows.listed.table.c.managed.in_(list(values)),
+    (ListKind.LOST_CALLS, "decided"): _yes(lambda rows: rows.listed.table.c.decided == 1),
     (ListKind.ATTEMPTS, "result"): _one_of(survey_attempts.c.result),
     (ListKind.ATTEMPTS, "reason"): lambda _rows, values: survey_attempts.c.reason.in_(
         ["" if value == COMPLETE else value for value in values]
