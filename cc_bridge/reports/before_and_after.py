@@ -55,7 +55,7 @@ def change(ask: ReportQuery, source: Source) -> Report:
 
     `ask.change` is the instant at which the day of the change starts.
     """
-    waits, _ = by_key(ask, source.visits(Dimension.PART, by_second=False))
+    waits, _ = by_key(ask, source.visits(Dimension.PART))
     talks = {row.key: row for row in source.talks(Dimension.PART)}
     said, _ = said_by_key(ask, source.answers(Dimension.PART))
     parts = [

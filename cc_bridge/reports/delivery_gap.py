@@ -49,7 +49,7 @@ def delivery_gap(ask: ReportQuery, source: Source) -> Report:
 
     Each row has the service level, the share of satisfied callers and the difference of the two shares.
     """
-    waits, everyone = by_key(ask, source.visits(ask.counted_by, by_second=False))
+    waits, everyone = by_key(ask, source.visits(ask.counted_by))
     said, all_said = said_by_key(ask, source.answers(ask.counted_by))
     rows = [ReportRow((key,), _cells(ask, waits[key], said.get(key))) for key in ask.ordered(set(waits))]
     total = ReportRow(("",), _cells(ask, everyone, all_said))

@@ -70,7 +70,7 @@ def heat_map(ask: ReportQuery, source: Source, measure: HeatMeasure) -> HeatMap:
         said, _ = said_by_key(ask, source.answers(ask.by))
         cells = {key: _rating(ask, totals) for key, totals in said.items()}
     else:
-        waits, _ = by_key(ask, source.visits(ask.by, by_second=False))
+        waits, _ = by_key(ask, source.visits(ask.by))
         cells = {key: _figure(ask, totals, measure) for key, totals in waits.items()}
     rows = (
         (weekday, tuple(cells.get(weekday * _HOURS_OF_DAY + hour) for hour in HOURS))

@@ -35,7 +35,7 @@ _COLUMNS = (
 
 def lost(ask: ReportQuery, source: Source) -> Report:
     """Return the report `lost`: the visits that no agent answered, by outcome."""
-    waits, everyone = by_key(ask, source.visits(ask.counted_by, by_second=False))
+    waits, everyone = by_key(ask, source.visits(ask.counted_by))
     rows = (ReportRow((key,), _cells(ask, waits[key])) for key in ask.ordered(set(waits)))
     total = ReportRow(("",), _cells(ask, everyone))
     charts = ("lost_share", "abandonment")

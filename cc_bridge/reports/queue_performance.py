@@ -61,7 +61,7 @@ _OUTCOME_COLUMNS = tuple(Column(f"outcome_{one}", Unit.COUNT, formula=f"visits[{
 
 def service(ask: ReportQuery, source: Source) -> Report:
     """Return the report `service`: outcomes, wait times, service levels and handling times."""
-    waits, everyone = by_key(ask, source.visits(ask.counted_by))
+    waits, everyone = by_key(ask, source.visits(ask.counted_by), source.waits(ask.counted_by))
     handled: dict[Group, _Handled] = {}
     together = _Handled()
     if ask.by not in {Dimension.LANGUAGE, Dimension.WAIT_BAND}:  # talks have neither

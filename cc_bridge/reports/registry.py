@@ -31,7 +31,7 @@ class ReportType:
 
 
 REPORTS: Mapping[str, ReportType] = {
-    "service": ReportType(queue_performance.service, queue_performance.BY, 2),
+    "service": ReportType(queue_performance.service, queue_performance.BY, 3),
     "agents": ReportType(agents.agents, agents.BY, 5),
     "voice": ReportType(voice.voice, voice.BY, 4),
     "journey": ReportType(journey.journey, journey.BY, 2),

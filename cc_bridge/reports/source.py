@@ -24,21 +24,20 @@ __all__ = [
     "TalkSums",
     "TransferCount",
     "VisitSums",
+    "WaitCount",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class VisitSums:
-    """The number and the wait times of the visits with the same `key`, `outcome`, `second` and `partial`.
+    """The number and the wait times of the visits with the same `key`, `outcome` and `partial`.
 
-    `key` is the value of the report's dimension, such as the name of a queue. `second` is the wait time,
-    rounded up to whole seconds; it is 0 if the visits are not counted by second. `partial` is True for
-    visits whose wait time is not exact, because the PBX's clock was set during the wait.
+    `key` is the value of the report's dimension, such as the name of a queue. `partial` is True for visits
+    whose wait time is not exact, because the PBX's clock was set during the wait.
     """
 
     key: Group
     outcome: str
-    second: int
     n: int
     wait: float  # sum of the wait times.
     squares: float  # sum of the squares of the wait times.
@@ -47,6 +46,19 @@ class VisitSums:
     short: int  # visits shorter than the queue's short_abandon_seconds, with any outcome.
     ringing: int  # visits in which an agent's phone rang when the caller left.
     partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WaitCount:
+    """The number of the visits with the same `key` and `second`, without partial visits.
+
+    `key` is the value of the report's dimension, such as the name of a queue. `second` is the wait time,
+    rounded up to whole seconds.
+    """
+
+    key: Group
+    second: int
+    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +225,8 @@ class PresenceSum:
 class Source(Protocol):
     """The interface through which a report reads its counts; storage/reports/ implements it with SQL."""
 
-    def visits(self, by: Dimension, *, by_second: bool = True) -> Iterable[VisitSums]: ...
+    def visits(self, by: Dimension) -> Iterable[VisitSums]: ...
+    def waits(self, by: Dimension) -> Iterable[WaitCount]: ...
     def talks(self, by: Dimension) -> Iterable[TalkSums]: ...
     def agent_activities(self, states: Collection[AgentState]) -> Iterable[AgentActivity]: ...
     def answers(self, by: Dimension) -> Iterable[AnswerCount]: ...

@@ -16,7 +16,7 @@ from cc_bridge.kpis.units import Unit
 from cc_bridge.records import Outcome
 from cc_bridge.reports.figures import Cell, Column, Figure, mean, share
 from cc_bridge.reports.query import Group, ReportQuery
-from cc_bridge.reports.source import VisitSums
+from cc_bridge.reports.source import VisitSums, WaitCount
 
 __all__ = ["LEVELS", "LOST", "VisitTotals", "by_key"]
 
@@ -60,7 +60,6 @@ class VisitTotals:
             self.partial_visits += visits.n
             return
         self.outcomes[visits.outcome] += visits.n
-        self.seconds[visits.second] += visits.n
         self.wait += visits.wait
         self.squares += visits.squares
         self.longest = max(self.longest, visits.longest)
@@ -132,11 +131,19 @@ class VisitTotals:
         return Figure(self.longest, self.visits) if self.visits else None
 
 
-def by_key(ask: ReportQuery, rows: Iterable[VisitSums]) -> tuple[dict[Group, VisitTotals], VisitTotals]:
-    """Return the visit totals of each report row, by the row's key, and the totals of all rows together."""
+def by_key(
+    ask: ReportQuery, rows: Iterable[VisitSums], waits: Iterable[WaitCount] = ()
+) -> tuple[dict[Group, VisitTotals], VisitTotals]:
+    """Return the visit totals of each report row, by the row's key, and the totals of all rows together.
+
+    Without `waits`, the totals have no medians: `VisitTotals.within` returns None.
+    """
     found: dict[Group, VisitTotals] = {}
     everyone = VisitTotals()
     for row in rows:
         found.setdefault(ask.row(row.key), VisitTotals()).add(row)
         everyone.add(row)
+    for wait in waits:
+        found.setdefault(ask.row(wait.key), VisitTotals()).seconds[wait.second] += wait.n
+        everyone.seconds[wait.second] += wait.n
     return found, everyone

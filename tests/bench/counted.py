@@ -82,7 +82,7 @@ class Counted:
             " partial::int::text AS unsure"
         )
         for at, queue, outcome, wait, language, ringing, partial in self._read(columns, "queue_visits"):
-            key = self._key(by, at, queue, "", language, wait), outcome, math.ceil(wait), partial == "1"
+            key = self._key(by, at, queue, "", language, wait), outcome, partial == "1"
             sums = found.setdefault(key, [0, 0.0, 0.0, 0.0, 0, 0, 0])
             settings = self._ask.of(queue)
             sums[0] += 1
@@ -93,6 +93,14 @@ class Counted:
             sums[5] += wait < settings.short_abandon
             sums[6] += ringing == "1"
         return [source.VisitSums(*key, *sums, partial) for (*key, partial), sums in found.items()]
+
+    @_once
+    def waits(self, by):
+        found = Counter()
+        columns = f"{_at('entered_at')}, queue, wait_seconds, language"
+        for at, queue, wait, language in self._read(columns, "queue_visits WHERE NOT partial"):
+            found[self._key(by, at, queue, "", language, wait), math.ceil(wait)] += 1
+        return [source.WaitCount(*key, n) for key, n in found.items()]
 
     @_once
     def visited_hours(self):

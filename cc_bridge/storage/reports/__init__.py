@@ -60,8 +60,11 @@ class SqlSource(VisitQueries, TalkQueries, AgentQueries, SurveyQueries):
     in all rows, although the database may have several.
     """
 
-    def visits(self, by: Dimension, *, by_second: bool = True) -> Iterator[source.VisitSums]:
-        return respelled_keys(self._spellings, by, super().visits(by, by_second=by_second))
+    def visits(self, by: Dimension) -> Iterator[source.VisitSums]:
+        return respelled_keys(self._spellings, by, super().visits(by))
+
+    def waits(self, by: Dimension) -> Iterator[source.WaitCount]:
+        return respelled_keys(self._spellings, by, super().waits(by))
 
     def talks(self, by: Dimension) -> Iterator[source.TalkSums]:
         return respelled_keys(self._spellings, by, super().talks(by))

@@ -20,7 +20,7 @@ from cc_bridge.storage.views.agent_day import LIVE_FACTS, OVER_A_DAY, OVER_MIDNI
 from cc_bridge.storage.views.dialects import in_dialect
 
 __all__ = ["COUNTED", "QUARTER", "SEVERAL", "agent_facts", "agent_presence", "counting", "metadata",
-           "queue_talks", "rated_calls", "rollup_watermark"]  # fmt: skip
+           "queue_talks", "queue_waits", "rated_calls", "rollup_watermark"]  # fmt: skip
 
 QUARTER = 900  # seconds; today's time zones differ from UTC by multiples of it
 SEVERAL = 3  # talks of one call; a call with more talks is counted like one with 3
@@ -87,6 +87,23 @@ queue_talks = Table(
     Column("squares", Seconds(), nullable=False, comment="Sum of the squares of talk_seconds"),
     comment="Talks of each queue by day, for reports",
 )
+queue_waits = Table(
+    "queue_waits",
+    metadata,
+    _day(),
+    _pbx(),
+    _text("queue", 128, "Queue"),
+    _text("outcome", 64, "Outcome of the visits"),
+    Column("partial", Boolean, primary_key=True, comment="True: visits whose wait time is not exact"),
+    _number("second", "Wait time, rounded up, seconds"),
+    _count("Number of visits"),
+    Column("below", BigInteger, nullable=False, comment="Visits with a wait shorter than second"),
+    Column("ringing", BigInteger, nullable=False, comment="Visits with an agent's phone ringing at the end"),
+    _sum("wait_seconds", "Sum of the wait times"),
+    Column("squares", Seconds(), nullable=False, comment="Sum of the squares of the wait times"),
+    Column("longest", Seconds(), nullable=False, comment="Longest wait time, seconds"),
+    comment="Visits of each queue by day, outcome and wait time, for reports",
+)
 rated_calls = Table(
     "rated_calls",
     metadata,
@@ -110,6 +127,7 @@ COUNTED = {
     "agent_intervals": ("started_at", "TRUE"),
     "answers": ("answered_at", "NEW.kind = 'csat'"),
     "calls": ("started_at", "TRUE"),
+    "queue_visits": ("entered_at", "TRUE"),
     "rings": ("started_at", "TRUE"),
     "survey_attempts": ("started_at", "TRUE"),
     "talks": ("answered_at", "TRUE"),
@@ -143,6 +161,13 @@ WHERE state NOT IN ({_AWAY}) GROUP BY at, pbx""",
 SELECT :day, pbx, queue, partial, COUNT(*), SUM(talk_seconds), SUM(hold_seconds),
     SUM(talk_seconds * talk_seconds)
 FROM talks WHERE {day[answered_at]} = :day AND queue <> '' GROUP BY pbx, queue, partial""",
+    queue_waits: """\
+(day, pbx, queue, outcome, partial, second, n, below, ringing, wait_seconds, squares, longest)
+SELECT :day, pbx, queue, outcome, partial, CEIL(wait_seconds) AS up, COUNT(*),
+    COUNT(*) FILTER (WHERE wait_seconds < CEIL(wait_seconds)), COUNT(*) FILTER (WHERE ringing),
+    SUM(wait_seconds), SUM(wait_seconds * wait_seconds), MAX(wait_seconds)
+FROM queue_visits WHERE entered_at >= :midnight AND entered_at < :next_midnight
+GROUP BY pbx, queue, outcome, partial, up""",
     rated_calls: f"""\
 (day, pbx, wait_seconds, talks, value, n)
 SELECT :day, pbx, CEIL(calls.wait_seconds) AS waited, LEAST(talks, {SEVERAL}) AS spoken, value, COUNT(*)

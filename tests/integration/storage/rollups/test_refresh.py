@@ -15,6 +15,7 @@ from twisted.internet.task import Clock
 from twisted.logger import formatEvent
 
 from cc_bridge.daemon.jobs.rollups import RollupJob
+from cc_bridge.queue_names import QueueMap
 from cc_bridge.records import (
     AgentInterval,
     AgentState,
@@ -22,6 +23,8 @@ from cc_bridge.records import (
     Call,
     Direction,
     EndedBy,
+    Outcome,
+    QueueVisit,
     Ring,
     RingOutcome,
     SurveyAttempt,
@@ -30,6 +33,7 @@ from cc_bridge.records import (
 )
 from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.query import Dimension, QueueSettings, ReportQuery
+from cc_bridge.reports.visit_totals import by_key
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.personal_data.recordings import Recordings
@@ -40,6 +44,7 @@ from cc_bridge.storage.rollups.tables import (
     agent_facts,
     agent_presence,
     queue_talks,
+    queue_waits,
     rated_calls,
     rollup_watermark,
 )
@@ -85,6 +90,22 @@ def ring(number, agent, at, outcome):
     )
 
 
+def visit(number, at, wait, outcome, queue="sales", **more):
+    agent = ("Ali", "PJSIP/1") if outcome is Outcome.ANSWERED else (None, None)
+    return QueueVisit(
+        "main", f"{number}", f"{number}", queue, at, round(at + wait, 6), outcome, *agent, 1, "", "", "fa",
+        number % 3 == 0, "", **more,
+    )  # fmt: skip
+
+
+def random_visit(chance, number, at):
+    """Return a visit whose wait is below, at or above the limits of the queries in `asks`."""
+    wait = chance.choice((0.0, 2.0, 2.5, 4.999999, 5.0, 19.5, 20.0, 20.000001, 61.0))
+    outcome = chance.choice((Outcome.ANSWERED, Outcome.ABANDONED, Outcome.TIMED_OUT))
+    queue = chance.choice(("sales", "help"))
+    return visit(number, at, wait, outcome, queue, partial=chance.random() < 0.2)
+
+
 def state(agent, name, since, until):
     return AgentInterval("main", agent, name, since, until, "", "", flagged=False)
 
@@ -104,7 +125,7 @@ def rating(number, agent, at, value, *, wait, talks, stored=True):
 
 def week(seed=1, agents=("Ali", "زهرا", "")):
     """Return the random activity of agents in a week. Some states last for days."""
-    chance = random.Random(seed)
+    chance, of_visits = random.Random(seed), random.Random(-seed)
     records, number = [], 0
     for agent in agents:
         at = MIDNIGHT + chance.uniform(0, DAY)
@@ -116,6 +137,7 @@ def week(seed=1, agents=("Ali", "زهرا", "")):
                 begun = round(at + chance.uniform(0, length), 6)
                 records.append(ring(number, agent, begun, chance.choice(tuple(RingOutcome))))
                 queue, partial = chance.choice(("sales", "")), chance.random() < 0.2
+                records.append(random_visit(of_visits, number, begun))
                 records.append(talk(number, agent, begun, 100.0, queue, partial=partial))
                 wait, talks = chance.choice((20.0, 20.5, 61.25, 400.0)), chance.randint(1, 4)
                 stored = chance.random() < 0.9
@@ -139,6 +161,9 @@ def asks():
         FIRST, whole, days=Days(UTC), pbx="main", queues=("sales",), others=QueueSettings(wrap_up=7.0)
     )
     yield ReportQuery(FIRST, whole, days=Days(UTC), pbx="other")
+    settings = QueueMap({"help": QueueSettings(threshold=2.0, short_abandon=3.0)})
+    yield ReportQuery(FIRST, whole, days=Days(UTC), settings=settings)
+    yield ReportQuery(FIRST, whole, days=Days(UTC), others=QueueSettings(threshold=19.7, short_abandon=4.9))
 
 
 def counted(engine):
@@ -150,12 +175,12 @@ def counted(engine):
                 if isinstance(value, int | float):
                     found["view", row["pbx"], row["agent"], row["day"], name] += value
         for number, ask in enumerate(asks()):
-            for *key, value in figures(SqlSource(connection, ask)):
+            for *key, value in figures(ask, SqlSource(connection, ask)):
                 found[number, *key] += value
     return {key: value for key, value in found.items() if abs(value) > 1e-4}
 
 
-def figures(source):
+def figures(ask, source):
     for activity in source.agent_activities(STATES):
         key = activity.agent, activity.ring_outcome, activity.state
         for name in ("talks", "talk_seconds", "hold_seconds", "rings", "state_seconds"):
@@ -163,6 +188,17 @@ def figures(source):
     for by in (Dimension.QUEUE, Dimension.PART, Dimension.AGENT):
         for talks in source.talks(by):
             yield from ((by, talks.key, each.name, getattr(talks, each.name)) for each in fields(talks)[1:])
+    for by in (Dimension.QUEUE, Dimension.PART, Dimension.WAIT_BAND, Dimension.LANGUAGE):
+        for its in source.visits(by):
+            key = "visits", by, its.key, its.outcome, its.partial
+            for name in ("n", "wait", "squares", "within", "short", "ringing"):
+                yield *key, name, getattr(its, name)
+        yield from (("waits", by, each.key, each.second, each.n) for each in source.waits(by))
+        for key, totals in by_key(ask, source.visits(by), source.waits(by))[0].items():
+            yield "totals", by, key, "longest", totals.longest
+            yield from (
+                ("totals", by, key, part, cell.value) for part in (0.5, 0.9) if (cell := totals.within(part))
+            )
     yield from ((rated.factor, rated.key, rated.value, rated.n) for rated in source.rated())
     yield from ((each.weekday, each.hour, each.seconds) for each in source.presence())
 
@@ -201,12 +237,14 @@ def test_settled_days_tell_what_the_rows_tell(engine):
         connection.execute(agent_facts.update().values(n=agent_facts.c.n + 1))
         connection.execute(agent_presence.update().values(seconds=0.0))
         connection.execute(queue_talks.update().values(n=queue_talks.c.n + 1))
+        connection.execute(queue_waits.update().values(n=queue_waits.c.n + 1))
         connection.execute(rated_calls.update().values(n=rated_calls.c.n + 1))
     other = counted(engine)
     differ = {key[1] for key in rows if other.get(key) != pytest.approx(rows[key], abs=1e-3)}
     assert differ >= {
         "main",
         "Ali",
+        "visits",
         Dimension.QUEUE,
         Dimension.PART,
         Dimension.WAIT_BAND,
@@ -249,6 +287,9 @@ def test_a_row_takes_the_settled_days_back_to_its_own(engine):
     assert refreshed_until(engine) == FIRST + timedelta(3)
     store(engine, [state("Ali", AgentState.PAUSED, MIDNIGHT + DAY, third)])
     assert refreshed_until(engine) == FIRST + timedelta(1)
+    assert refresh(engine, FIRST + timedelta(5)) == 4
+    store(engine, [visit(4, MIDNIGHT, 5.0, Outcome.ABANDONED)])
+    assert refreshed_until(engine) == FIRST
     assert same(engine)
 
 
