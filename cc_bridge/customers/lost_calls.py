@@ -31,6 +31,7 @@ __all__ = [
 RECALL_SECONDS = 24 * 3600.0
 REPEAT_SECONDS = (24 * 3600.0, 7 * 24 * 3600.0)
 RECONNECT_SECONDS = 60.0
+_MICROSECONDS = 6  # decimal places of the stored instants: without rounding, a difference is not exact
 
 LOST = frozenset(
     {
@@ -155,7 +156,7 @@ def lost_calls(contacts: Iterable[Contact], now: float, window: float = RECALL_S
         decided = last.left_at + window <= now
         found = bisect_right(instants, last.left_at)
         first = answered[found] if found < len(answered) else None
-        if first is not None and first.left_at - last.left_at > window:
+        if first is not None and round(first.left_at - last.left_at, _MICROSECONDS) > window:
             first = None
         yield LostCall(
             last.caller_key,

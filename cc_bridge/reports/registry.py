@@ -35,7 +35,7 @@ REPORTS: Mapping[str, ReportType] = {
     "agents": ReportType(agents.agents, agents.BY, 5),
     "voice": ReportType(voice.voice, voice.BY, 4),
     "journey": ReportType(journey.journey, journey.BY, 2),
-    "lost": ReportType(lost_visits.lost, lost_visits.BY, 1),
+    "lost": ReportType(lost_visits.lost, lost_visits.BY, 2),
     "delivery-gap": ReportType(delivery_gap.delivery_gap, delivery_gap.BY, 2),
     "causes": ReportType(causes.causes, causes.BY, 2),
     "change": ReportType(before_and_after.change, before_and_after.BY, 3),

@@ -34,6 +34,5 @@ def compute_report(
     report = REPORTS[name].make(query, source)
     if name == "lost" and query.by in BY:
         counts = LostCallQueries(connection, query).lost_calls(now, shared)
-        rows = (replace(each, key=query.row(each.key)) for each in counts)
-        report = replace(report, tables=(*report.tables, callback_table_of_counts(query, rows)))
+        report = replace(report, tables=(*report.tables, callback_table_of_counts(query, counts)))
     return replace(report, unobserved=source.unobserved())

@@ -16,10 +16,9 @@ from sqlalchemy import Subquery, and_, case, func, literal, not_, or_, select
 from cc_bridge.customers.lost_calls import LOST, RECALL_SECONDS, LostCallStatus
 from cc_bridge.records import Direction, Outcome
 from cc_bridge.reports.lost_call_callbacks import LostCallCount
-from cc_bridge.reports.query import ReportQuery
+from cc_bridge.reports.query import Group, ReportQuery
 from cc_bridge.storage.reports.contacts import contacts_between
 from cc_bridge.storage.reports.instants import LocalTime
-from cc_bridge.storage.reports.queue_spellings import respelled_keys
 from cc_bridge.storage.reports.span_queries import SpanQueries
 from cc_bridge.storage.schema.tables import queue_visits
 
@@ -34,17 +33,16 @@ class LostCallQueries(SpanQueries):
     def lost_calls(self, now: float, shared: Collection[str] = ()) -> Iterator[LostCallCount]:
         """Yield the number of lost calls by result, and by the time until an agent called back.
 
-        The calls are counted for each value of the query's dimension. `now` is in UTC seconds since the
+        The calls are counted for each row of the report. `now` is in UTC seconds since the
         epoch. Calls of the caller keys in `shared`, which many people use, are left out.
         """
         lost: Any = lost_call_rows(self._ask, self._instants, now, shared)
         c = lost.c
-        by = self._ask.counted_by
         recalled = and_(c.managed == LostCallStatus.RECALLED.value, c.decided == 1)
         took = self._instants.microseconds(c.answered_at) - self._instants.microseconds(c.lost_at)
         i = (
             select(
-                self._key(by, lost, c.entered_at).label("key"),
+                self._key(self._ask.counted_by, lost, c.entered_at).label("key"),
                 c.managed,
                 c.decided,
                 case((recalled, took)).label("microseconds"),
@@ -53,20 +51,22 @@ class LostCallQueries(SpanQueries):
             .subquery()
             .c
         )
-        keys = (i.key, i.managed, i.decided, i.microseconds)
-        rows = self._rows(_counted, select(*keys, func.count()).group_by(*keys))
-        yield from respelled_keys(self._spellings, by, rows)
+        columns = (i.key, i.managed, i.decided, i.microseconds)
+        counts = select(*columns, func.count()).group_by(*columns)
+        keys: dict[Group, Group] = {}
+        # There is nearly one row for each call that was called back: some hundred thousand in a year.
+        for key, managed, is_decided, microseconds, n in self._connection.execute(counts):
+            if key not in keys:
+                keys[key] = self._ask.row(self._spellings.get(key, key))
+            seconds = None if microseconds is None else microseconds / 1e6
+            yield LostCallCount(keys[key], LostCallStatus(managed), bool(is_decided), seconds, n)
+        self._asked()
 
     def _span_of_lost(self, lost: Any) -> list[Any]:
         wanted: list[Any] = [*self._of_pbx(lost)]
         if self._ask.queues:
             wanted.append(lost.c.queue.in_(self._ask.queues))
         return wanted
-
-
-def _counted(key: Any, managed: str, decided: int, microseconds: int | None, n: int) -> LostCallCount:
-    seconds = None if microseconds is None else microseconds / 1e6
-    return LostCallCount(key, LostCallStatus(managed), bool(decided), seconds, n)
 
 
 def lost_call_rows(

@@ -1,14 +1,22 @@
 """Lost calls as SQL selects them, compared with a search of all contacts in Python."""
 
 import random
+from dataclasses import replace
+from datetime import UTC, date, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from cc_bridge.customers.lost_calls import LOST, LostCallStatus, lost_calls
 from cc_bridge.records import Call, Direction, EndedBy, Outcome, QueueVisit, Talk
+from cc_bridge.reports.calendar import Days
+from cc_bridge.reports.lost_call_callbacks import BY, callback_table
+from cc_bridge.reports.query import QueueSettings, ReportQuery
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries import lost_calls as queries
+from cc_bridge.storage.queries.computed_report import compute_report
 from cc_bridge.storage.queries.contacts_by_caller import contacts
+from cc_bridge.storage.reports import reading
 from support.survey_caller import write
 
 T = 1_795_309_819.0
@@ -79,3 +87,45 @@ def test_only_callers_who_were_lost_are_read(engine):
     ]  # fmt: skip
     assert sorted(map(repr, picked)) == sorted(map(repr, lost))
     assert 0 < len(picked) < len(everybody)
+
+
+def asks():
+    """Yield report queries of the crowd's days: several time zones, a PBX, queues and settings."""
+    first = date(2026, 11, 22)
+    whole = ReportQuery(first, first + timedelta(8), days=Days(UTC))
+    yield from (replace(whole, by=by) for by in BY)
+    yield replace(whole, days=Days(ZoneInfo("Asia/Kathmandu")), by=BY[2])
+    yield replace(whole, pbx="other")
+    yield replace(whole, queues=("QUEUE 1",))
+    yield replace(whole, last=first, settings={"queue 1": QueueSettings(stage="late")}, by=BY[1])
+
+
+def test_sql_counts_the_results_that_python_finds(engine):
+    chance = random.Random(13)
+    write(engine, *crowd(chance, 9, 600), *edges())
+    shared = {"989123", "989127"}
+    for now in (T + 3 * DAY, T + 30 * DAY):
+        for ask in asks():
+            with reading(engine) as connection:
+                table = compute_report(connection, "lost", ask, now, shared).tables[-1]
+                found = list(queries.lost_between(connection, ask.since, ask.until, now, shared))
+            expected = callback_table(ask, found)
+            assert [row.keys for row in table.rows] == [row.keys for row in expected.rows]
+            for row, other in zip((*table.rows, table.total), (*expected.rows, expected.total), strict=True):
+                for cell, wanted in zip(row.cells, other.cells, strict=True):
+                    assert (cell and cell.value) == pytest.approx(wanted and wanted.value, abs=1e-6)
+                    assert (cell and (cell.n, cell.enough)) == (wanted and (wanted.n, wanted.enough))
+    assert expected.total.cells[0].value > 10
+
+
+def edges():
+    """Yield calls at the limits: answered as the caller was lost, 24 hours later, and just after that."""
+    for number, later in enumerate((0.0, 1e-6, DAY - 1e-6, DAY, DAY + 1e-6)):
+        key, at = f"98930{number}", T + 4 * DAY + 0.123456
+        stays = (
+            ("lost", at - 9, at, Outcome.ABANDONED, None, None),
+            ("answered", at + later - 9e-7, at + later, Outcome.ANSWERED, "Sara", "PJSIP/201"),
+        )
+        for call, *stay in stays:
+            yield QueueVisit("main", f"{call}{number}", call, f"queue {number}", *stay, 1, "", "", "fa", False,
+                             "", caller_key=key)  # fmt: skip
