@@ -120,6 +120,13 @@ _ROWS = (
         talk_ended_at + 4 * s, ended_at, 60, 0, 0, 'agent', NULL, NULL, 'observed', false, false
     FROM drawn WHERE passed_on ORDER BY n
     """,
+    # An answered call back is a talk without a queue.
+    """
+    INSERT INTO talks SELECT 'pbx', call || '-b', call || '-b', call || '-c', '', agent, interface,
+        left_at + (talk_n * 3600 + 20) * s, left_at + (talk_n * 3600 + 80) * s, 60, 0, 0, 'agent', NULL, NULL,
+        'observed', false, false
+    FROM drawn WHERE NOT answered AND value_n < 0.4 AND caller <> '' AND way_n < 0.7 ORDER BY n
+    """,
     """
     INSERT INTO agent_intervals
     SELECT 'pbx', agent, state, since, until, EXTRACT(EPOCH FROM until - since), '', '', false

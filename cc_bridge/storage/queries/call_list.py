@@ -16,6 +16,7 @@ from cc_bridge.reports.listed_call import CallListPart
 from cc_bridge.reports.query import ReportQuery
 from cc_bridge.storage.queries.call_details import CallDetails
 from cc_bridge.storage.queries.lost_calls import lost_calls_of
+from cc_bridge.storage.reports import expect_few_groups
 from cc_bridge.storage.reports.listed_rows import ListedRows
 from cc_bridge.storage.reports.stored_names import stored_queues
 from cc_bridge.storage.schema.tables import survey_attempts
@@ -44,20 +45,41 @@ def read_calls(
     in UTC seconds since the epoch. A list of lost calls leaves out the caller keys in `shared`, which many
     people use.
     """
+    if wanted.kind is ListKind.LOST_CALLS:
+        expect_few_groups(connection)
     found = ListedRows(connection, ask, wanted, now, shared)
     table, at, mark = found.listed.table, found.listed.at, case((found.marked, 1), else_=0)
-    totals = select(func.count(), func.sum(mark)).select_from(found.source).where(*found.where)
-    count, marked = connection.execute(totals).one()
-    if skip >= count or not most:
-        return CallListPart(count, int(marked or 0), ())
+    numbers = func.count(), func.sum(mark)
     columns: list[Any] = [*table.c, mark.label("marked")]
     if wanted.kind is ListKind.ANSWERS:
         columns += [survey_attempts.c.call_id, survey_attempts.c.queue.label("attempt_queue")]
     newest = [at.desc(), *(column.desc() for column in found.listed.key if column is not at)]
     page = select(*columns).select_from(found.source).where(*found.where).order_by(*newest)
-    rows: Sequence[Any] = connection.execute(page.offset(skip).limit(most)).all()
-    if wanted.kind is ListKind.LOST_CALLS:
-        rows = _lost(connection, ask, rows, now)
+    page = page.offset(skip).limit(most)
+    if wanted.kind is ListKind.LOST_CALLS and most:
+        # Lost calls are found by a search of all calls, so rows and their number come from one search.
+        together = page.add_columns(*(number.over().label(None) for number in numbers))
+        lost = connection.execute(together).all()
+        if lost:
+            *_, count, marked = lost[0]
+            return _part(connection, ask, wanted, _lost(connection, ask, lost, now), count, marked)
+    totals = select(*numbers).select_from(found.source).where(*found.where)
+    count, marked = connection.execute(totals).one()
+    rows = connection.execute(page).all() if skip < count and most else ()
+    return _part(connection, ask, wanted, rows, count, marked)
+
+
+def _part(
+    connection: Connection,
+    ask: ReportQuery,
+    wanted: CallFilter,
+    rows: Sequence[Any],
+    count: int,
+    marked: int | None,
+) -> CallListPart:
+    """Return the rows of a page with their details; `marked` is None for an empty list."""
+    if not rows:
+        return CallListPart(count, int(marked or 0), ())
     details = CallDetails(connection, rows, ask)
     return CallListPart(count, int(marked or 0), [details.listed(wanted.kind, row) for row in rows])
 

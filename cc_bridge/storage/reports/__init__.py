@@ -20,7 +20,7 @@ from cc_bridge.storage.reports.talks import TalkQueries
 from cc_bridge.storage.reports.visits import VisitQueries
 from cc_bridge.storage.reports.voice import SurveyQueries
 
-__all__ = ["SqlSource", "begin_reading", "reading"]
+__all__ = ["SqlSource", "begin_reading", "expect_few_groups", "reading"]
 
 # Settings of the transaction on PostgreSQL. It expects nearly as many groups as rows; it would sort on disk,
 # or use a single process to avoid passing groups between processes. The real number is a few thousand.
@@ -48,6 +48,11 @@ def begin_reading(connection: Connection) -> None:
     """Set up a new connection for a report: all its reads see the database as it was at the first read."""
     if connection.dialect.name != "sqlite":
         connection.execution_options(isolation_level="REPEATABLE READ")
+    expect_few_groups(connection)
+
+
+def expect_few_groups(connection: Connection) -> None:
+    """Let the transaction count many rows fast: PostgreSQL's planner is told to expect few groups."""
     if connection.dialect.name == "postgresql":
         for setting in _COUNTING:
             connection.exec_driver_sql(f"SET LOCAL {setting}")

@@ -127,5 +127,5 @@ def edges():
             ("answered", at + later - 9e-7, at + later, Outcome.ANSWERED, "Sara", "PJSIP/201"),
         )
         for call, *stay in stays:
-            yield QueueVisit("main", f"{call}{number}", call, f"queue {number}", *stay, 1, "", "", "fa", False,
-                             "", caller_key=key)  # fmt: skip
+            yield QueueVisit("main", f"{call}{number}", call, f"queue {number}", *stay, 1, "", "", "fa",
+                             False, "", caller_key=key)  # fmt: skip
