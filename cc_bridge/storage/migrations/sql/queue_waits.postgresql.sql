@@ -56,4 +56,11 @@ CREATE TRIGGER cc_bridge_invalidate_rollup AFTER INSERT OR UPDATE ON queue_visit
 WHEN (NEW.entered_at < now() - INTERVAL '1 hour' AND TRUE)
 EXECUTE FUNCTION cc_bridge_invalidate_rollup_queue_visits();
 
-UPDATE rollup_watermark SET refreshed_until = '1970-01-01';
+INSERT INTO queue_waits
+(day, pbx, queue, outcome, partial, second, n, below, ringing, wait_seconds, squares, longest)
+SELECT CAST(entered_at AT TIME ZONE INTERVAL '0' AS DATE) AS day, pbx, queue, outcome, partial,
+    CEIL(wait_seconds) AS up, COUNT(*), COUNT(*) FILTER (WHERE wait_seconds < CEIL(wait_seconds)),
+    COUNT(*) FILTER (WHERE ringing), SUM(wait_seconds), SUM(wait_seconds * wait_seconds), MAX(wait_seconds)
+FROM queue_visits
+WHERE CAST(entered_at AT TIME ZONE INTERVAL '0' AS DATE) < (SELECT MIN(refreshed_until) FROM rollup_watermark)
+GROUP BY 1, 2, 3, 4, 5, 6;

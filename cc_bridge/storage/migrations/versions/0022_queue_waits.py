@@ -1,7 +1,6 @@
 """The roll-up table `queue_waits` on PostgreSQL: visits by day, queue, outcome and wait, for reports.
 
-The table is empty after the migration. The watermark of the roll-ups is set back, so that the daemon counts
-all past days again. Until then reports count the rows.
+The migration counts the days that the other roll-up tables have. It takes some seconds for a million visits.
 """
 
 from alembic import op

@@ -9,6 +9,7 @@ from time import monotonic, time
 from zoneinfo import ZoneInfo
 
 import pytest
+from alembic import command
 from sqlalchemy import func, select, text
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
@@ -35,7 +36,7 @@ from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.query import Dimension, QueueSettings, ReportQuery
 from cc_bridge.reports.visit_totals import by_key
 from cc_bridge.storage.engine import make_engine
-from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.migrate import configuration, open_database
 from cc_bridge.storage.personal_data.recordings import Recordings
 from cc_bridge.storage.personal_data.retention import Purger, RetentionPolicy
 from cc_bridge.storage.reports import SqlSource, reading
@@ -257,6 +258,24 @@ def test_settled_days_tell_what_the_rows_tell(engine):
         5,
         6,
     }
+
+
+def test_the_upgrade_counts_the_days_that_were_rolled_up_before(engine):
+    store(engine, week())
+    refresh(engine, FIRST + timedelta(4))
+    every = select(queue_waits).order_by(*queue_waits.primary_key)
+    with engine.connect() as connection:
+        counted_by_daemon = [tuple(row) for row in connection.execute(every)]
+    with engine.begin() as connection:
+        command.downgrade(configuration(connection), "0021")
+        command.upgrade(configuration(connection), "0022")
+    with engine.connect() as connection:
+        found = [tuple(row) for row in connection.execute(every)]
+    assert [row[:6] for row in found] == [row[:6] for row in counted_by_daemon]
+    for row, other in zip(found, counted_by_daemon, strict=True):
+        assert row[6:] == pytest.approx(other[6:])
+    assert len(found) > 50
+    assert refreshed_until(engine) == FIRST + timedelta(4)
 
 
 @pytest.mark.parametrize("seed", range(3))
