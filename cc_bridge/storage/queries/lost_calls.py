@@ -42,7 +42,7 @@ def lost_calls_of(
 ) -> Iterator[LostCall]:
     """Yield those lost calls of `lost_between` whose callers have one of the caller keys `keys`.
 
-    All of the span is read at once, so `keys` must be few.
+    The span is not read in parts, so `keys` must be few.
     """
     read_until = min(now, until + 2 * RECALL_SECONDS)
     for theirs in contacts(connection, since, read_until, keys=keys, call_ends=False):

@@ -52,7 +52,7 @@ def begin_reading(connection: Connection) -> None:
 
 
 def expect_few_groups(connection: Connection) -> None:
-    """Let the transaction count many rows fast: PostgreSQL's planner is told to expect few groups."""
+    """Set up the transaction for fast counts of many rows: PostgreSQL's planner then expects few groups."""
     if connection.dialect.name == "postgresql":
         for setting in _COUNTING:
             connection.exec_driver_sql(f"SET LOCAL {setting}")

@@ -33,8 +33,8 @@ class LostCallQueries(SpanQueries):
     def lost_calls(self, now: float, shared: Collection[str] = ()) -> Iterator[LostCallCount]:
         """Yield the number of lost calls by result, and by the time until an agent called back.
 
-        The calls are counted for each row of the report. `now` is in UTC seconds since the
-        epoch. Calls of the caller keys in `shared`, which many people use, are left out.
+        The calls are counted for each row of the report. `now` is in UTC seconds since the epoch. Calls of
+        the caller keys in `shared`, which many people use, are left out.
         """
         lost: Any = lost_call_rows(self._ask, self._instants, now, shared)
         c = lost.c
@@ -54,7 +54,7 @@ class LostCallQueries(SpanQueries):
         columns = (i.key, i.managed, i.decided, i.microseconds)
         counts = select(*columns, func.count()).group_by(*columns)
         keys: dict[Group, Group] = {}
-        # There is nearly one row for each call that was called back: some hundred thousand in a year.
+        # A year has some hundred thousand rows: nearly one for each call that was called back.
         for key, managed, is_decided, microseconds, n in self._connection.execute(counts):
             if key not in keys:
                 keys[key] = self._ask.row(self._spellings.get(key, key))
