@@ -54,7 +54,8 @@ def contacts(
     )
     wanted = lost if only_lost else None if keys is None else sorted(keys)
     statement = in_order(contacts_between(since - _LOOK_BACK, until, wanted, call_ends=call_ends))
-    rows = connection.execution_options(yield_per=_BATCH).execute(statement)
+    # The option is for this statement only: execution_options() would change the connection.
+    rows = connection.execute(statement, execution_options={"yield_per": _BATCH})
 
     def counted() -> Iterator[Any]:
         for part in rows.partitions():
