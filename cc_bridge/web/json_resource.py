@@ -108,13 +108,6 @@ class JsonResource(LeafResource):
         answer.addTimeout(_SECONDS, self._clock).addErrback(failed).addCallback(finish)
         return NOT_DONE_YET
 
-    @staticmethod
-    def body(request: Request, longest: int) -> bytes | None:
-        """Return the body of a request; None if it has more than `longest` bytes."""
-        content: Any = request.content
-        body: bytes = content.read(longest + 1)
-        return body if len(body) <= longest else None
-
     def _log(self, request: Request, started_at: float) -> None:
         if request.code in _REFUSED:
             if times := self._refused_lines.note():

@@ -114,6 +114,7 @@ ROUTES = {
     ),
     "/system": Route("admin"),
     "/api/agent/comments/*": Route("link"),
+    "/api/openapi.json": Route("open"),
     "/api/live": Route("viewer", foreign=("/api/live?queue=tech",)),
     "/api/live/events": Route("viewer"),
     "/api/agent": Route("link"),

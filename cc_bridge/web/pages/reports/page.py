@@ -19,6 +19,7 @@ from cc_bridge.reports.render.data import as_csv, as_json
 from cc_bridge.reports.render.localization import Language, Localization
 from cc_bridge.reports.render.spreadsheet import as_xlsx
 from cc_bridge.web.access.visitor import Role
+from cc_bridge.web.openapi.reports import REPORT
 from cc_bridge.web.pages.page import PageHost, PageResource
 from cc_bridge.web.pages.reports.addresses import Addresses
 from cc_bridge.web.pages.reports.request import MakeQuery, ReportRequest, report_request
@@ -74,6 +75,7 @@ class ReportsPage(PageResource):
 
     name = "reports"
     longest_path = 1
+    operations = (REPORT,)
 
     def __init__(self, host: PageHost, settings: ReportSettings, read: Read) -> None:
         super().__init__(host)
