@@ -207,7 +207,9 @@ class _ListResource(JsonResource):
                 }
             )
 
-        return self.later(request, self._read(asked.owner, asked.state, visitor.queues).addCallback(found))
+        return self.later(
+            request, self._read(asked.owner, set(asked.state), visitor.queues).addCallback(found)
+        )
 
 
 class _ActionResource(JsonResource):

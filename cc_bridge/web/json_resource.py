@@ -4,6 +4,7 @@ If the database does not answer within `_SECONDS`, the response has the status 5
 may contain a caller's number, so only the exception's type is logged.
 """
 
+from http import HTTPStatus
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -101,7 +102,10 @@ class JsonResource(LeafResource):
 
         def finish(page: bytes) -> None:
             if not disconnected:
-                request.setHeader("content-length", str(len(page)))
+                if not page:
+                    request.responseHeaders.removeHeader("content-type")
+                if request.code != HTTPStatus.NO_CONTENT:  # which has no length
+                    request.setHeader("content-length", str(len(page)))
                 request.write(page)
                 request.finish()
 

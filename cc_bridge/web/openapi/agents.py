@@ -8,9 +8,16 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.render.localization import Language
-from cc_bridge.web.openapi.operation import Access, Answer, Arguments, NoArguments, NoBody, Operation
+from cc_bridge.web.openapi.operation import (
+    Admission,
+    Arguments,
+    DocumentedAnswer,
+    NoArguments,
+    NoBody,
+    Operation,
+)
 
-__all__ = ["AGENT", "COMMENT", "AgentFigures", "AgentQuery", "SpanOfDays"]
+__all__ = ["AGENT", "COMMENT", "AgentQuery", "OwnFigures", "SpanOfDays"]
 
 _TAG = "an agent's own figures"
 
@@ -34,7 +41,7 @@ class AgentQuery(Arguments):
     )
 
 
-class Figure(BaseModel):
+class OwnFigure(BaseModel):
     """A figure with its sample size and its 95 % confidence interval."""
 
     unit: Unit = Field(description="`time` is in seconds")
@@ -45,7 +52,7 @@ class Figure(BaseModel):
     enough: bool = Field(description="whether there are enough calls or answers to show the figure")
 
 
-class NamedFigure(Figure):
+class NamedFigure(OwnFigure):
     """A figure with its name."""
 
     name: str
@@ -60,7 +67,7 @@ class AgentScore(NamedFigure):
     )
 
 
-class QuestionScore(Figure):
+class QuestionScore(OwnFigure):
     """A score of one question."""
 
     question: str = Field(description="id of the question")
@@ -92,7 +99,7 @@ class OwnComment(BaseModel):
     )
 
 
-class AgentFigures(BaseModel):
+class OwnFigures(BaseModel):
     """The figures of one agent."""
 
     version: Literal[1] = Field(description="version of this format; fields may be added within a version")
@@ -128,13 +135,12 @@ AGENT = Operation(
     "/api/agent",
     _TAG,
     "The figures of the agent whose link it is",
-    "The bearer token is the text behind `#` in the link that `cc-bridge agent link NAME` prints. It"
-    " decides whose"
-    " figures these are, and no colleague is shown.",
-    Access.AGENT_LINK,
+    "The bearer token is the text behind `#` in the link that `cc-bridge agent link NAME` prints. It decides"
+    " whose figures these are, and no colleague is shown.",
+    Admission.AGENT_LINK,
     AgentQuery,
     NoBody,
-    (Answer(200, "The figures.", AgentFigures, ("application/json",), "agent.json"),),
+    (DocumentedAnswer(200, "The figures.", OwnFigures, ("application/json",), "agent.json"),),
     {403: "no token is configured, so there are no links"},
     is_limited=True,
 )
@@ -144,15 +150,15 @@ COMMENT = Operation(
     "/api/agent/comments/{key}",
     _TAG,
     "The recording of a spoken comment about the agent",
-    "The key in the address opens only this recording, so a player needs no header. A header `Range`"
-    " selects a part.",
-    Access.SIGNED_ADDRESS,
+    "The key in the address opens only this recording, so a player needs no header. A header `Range` selects"
+    " a part.",
+    Admission.SIGNED_ADDRESS,
     NoArguments,
     NoBody,
     (
-        Answer(200, "The recording.", None, ("audio/wav",)),
-        Answer(206, "The part of it that `Range` asks for.", None, ("audio/wav",)),
-        Answer(303, "The recording is on another machine.", headers={"Location": "its address"}),
+        DocumentedAnswer(200, "The recording.", None, ("audio/wav",)),
+        DocumentedAnswer(206, "The part of it that `Range` asks for.", None, ("audio/wav",)),
+        DocumentedAnswer(303, "The recording is on another machine.", headers={"Location": "its address"}),
     ),
     {
         401: "the key is not valid or has expired",

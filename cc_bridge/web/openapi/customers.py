@@ -1,13 +1,21 @@
 """The operations of /api/customers/NUMBER, and the history of a customer."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from cc_bridge.customers.csv_import import LONGEST
+from cc_bridge.customers.csv_import import LONGEST, check
 from cc_bridge.follow_ups.follow_up import FollowUpReason, FollowUpState
 from cc_bridge.records import Outcome
-from cc_bridge.web.openapi.operation import Access, Answer, Arguments, Body, NoArguments, NoBody, Operation
+from cc_bridge.web.openapi.operation import (
+    Admission,
+    Arguments,
+    Body,
+    DocumentedAnswer,
+    NoArguments,
+    NoBody,
+    Operation,
+)
 
 __all__ = ["READ_CUSTOMER", "STORE_CUSTOMER", "CustomerBody", "CustomerHistory"]
 
@@ -20,8 +28,7 @@ class CustomerParts(Arguments):
 
     number: str = Field(
         description="a phone number, as people write it; `callers.country_code` or `customers.region`"
-        " supplies the"
-        " country",
+        " supplies the country",
         examples=["+989121234567"],
     )
 
@@ -29,12 +36,27 @@ class CustomerParts(Arguments):
 class CustomerBody(Body):
     """The id and the name of a customer; one of both is needed."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"minLength": 1}}}
+                for name in ("customer_id", "name")
+            ]
+        }
+    )
+
     customer_id: Annotated[
         str, StringConstraints(strip_whitespace=True, max_length=LONGEST["customer_id"])
     ] = Field("", description="the customer's id in the CRM, without control characters")
     name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST["name"])] = Field(
         "", description="the customer's name, without control characters"
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if reason := check(self.customer_id, self.name):
+            raise ValueError(reason)
+        return self
 
 
 class _Entry(BaseModel):
@@ -52,8 +74,8 @@ class VisitEntry(_Entry):
     wait_seconds: float
     agent: str
     managed: Literal["", "recalled", "self_served", "not_managed", "open"] = Field(
-        description="what became of a lost call; `open`: nothing yet, and 24 h are not over; empty if it"
-        " was answered"
+        description="what became of a lost call; `open`: nothing yet, and 24 h are not over; empty if it was"
+        " answered"
     )
     managed_by: str = Field(description="agent of the later call")
     managed_seconds: float | None = Field(description="from the loss to the later answer")
@@ -102,7 +124,7 @@ class FollowUpEntry(_Entry):
 
 
 class CustomerHistory(BaseModel):
-    """What happened with a customer, newest first."""
+    """The history of a customer, newest first."""
 
     version: Literal[1] = Field(description="version of this format; fields may be added within a version")
     customer_id: str = Field(description="as the CRM sent it; empty if it sent none")
@@ -125,10 +147,10 @@ READ_CUSTOMER = Operation(
     _TAG,
     "What happened with a customer, newest first",
     "Numbers with the same `customer_id` are one customer. A lead gets only entries of the own queues.",
-    Access.LEAD,
+    Admission.LEAD,
     NoArguments,
     NoBody,
-    (Answer(200, "The history.", CustomerHistory, ("application/json",), "customer.json"),),
+    (DocumentedAnswer(200, "The history.", CustomerHistory, ("application/json",), "customer.json"),),
     {404: "this is not a phone number; for a lead also: no entry in the own queues", 409: _SHARED},
     CustomerParts,
     is_limited=True,
@@ -140,10 +162,10 @@ STORE_CUSTOMER = Operation(
     _TAG,
     "Store the id and the name of a customer",
     "Names are stored only if `callers.number_storage` keeps whole numbers.",
-    Access.ADMIN,
+    Admission.ADMIN,
     NoArguments,
     CustomerBody,
-    (Answer(204, "Id and name are stored."),),
+    (DocumentedAnswer(204, "Id and name are stored."),),
     {404: "this is not a phone number", 409: _SHARED},
     CustomerParts,
     _LONGEST_BODY,

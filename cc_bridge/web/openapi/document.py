@@ -12,9 +12,9 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 from cc_bridge.web.access.sessions import SESSION_COOKIE
 from cc_bridge.web.openapi.operation import (
     COMMAS,
-    Access,
-    Answer,
+    Admission,
     Arguments,
+    DocumentedAnswer,
     NoBody,
     Operation,
     is_list,
@@ -61,8 +61,7 @@ _SCHEMES: _Json = {
         "in": "header",
         "name": "X-CC-Bridge",
         "description": "Any value. A person's request that changes something needs it, because pages of"
-        " other sites"
-        " cannot send it.",
+        " other sites cannot send it.",
     },
     "wallScreen": {
         "type": "apiKey",
@@ -75,8 +74,7 @@ _SCHEMES: _Json = {
         "in": "query",
         "name": "token",
         "description": "The token of `http.token`, once: the answer sets the cookie of a wall screen. A"
-        " proxy may log"
-        " addresses, so programs send the token as a bearer token.",
+        " proxy may log addresses, so programs send the token as a bearer token.",
     },
     "agentLink": {
         "type": "http",
@@ -86,17 +84,17 @@ _SCHEMES: _Json = {
 }
 
 _UNKNOWN = "who sends the request is not known, or the token is wrong"
-_REFUSALS: Mapping[Access, Mapping[int, str]] = {
-    Access.OPEN: {},
-    Access.SCRAPER: {401: "`http.metrics_need_token` is set, and the token is missing or wrong"},
-    Access.VIEWER: {401: _UNKNOWN, 403: "the request must come from this machine, or through the proxy"},
-    Access.LEAD: {
+_REFUSALS: Mapping[Admission, Mapping[int, str]] = {
+    Admission.OPEN: {},
+    Admission.SCRAPER: {401: "`http.metrics_need_token` is set, and the token is missing or wrong"},
+    Admission.VIEWER: {401: _UNKNOWN, 403: "the request must come from this machine, or through the proxy"},
+    Admission.LEAD: {
         401: _UNKNOWN,
         403: "the role is too low, the queue is another lead's, or `X-CC-Bridge` is missing",
     },
-    Access.ADMIN: {401: _UNKNOWN, 403: "the role is too low, or `X-CC-Bridge` is missing"},
-    Access.AGENT_LINK: {401: "the key of the link is missing, not valid, or has expired"},
-    Access.SIGNED_ADDRESS: {},
+    Admission.ADMIN: {401: _UNKNOWN, 403: "the role is too low, or `X-CC-Bridge` is missing"},
+    Admission.AGENT_LINK: {401: "the key of the link is missing, not valid, or has expired"},
+    Admission.SIGNED_ADDRESS: {},
 }
 
 
@@ -114,7 +112,7 @@ def document(operations: Iterable[AnyOperation], version: str) -> _Json:
     paths: dict[str, _Json] = {}
     for each in operations:
         paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, refs, schemas)
-    arguments = {kind.__name__ for each in operations for kind in (each.query, each.parts)}
+    unnamed = {NoBody.__name__, *(kind.__name__ for one in operations for kind in (one.query, one.parts))}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -127,7 +125,7 @@ def document(operations: Iterable[AnyOperation], version: str) -> _Json:
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": {name: schema for name, schema in schemas.items() if name not in arguments},
+            "schemas": {name: schema for name, schema in schemas.items() if name not in unnamed},
             "securitySchemes": _SCHEMES,
         },
     }
@@ -169,13 +167,13 @@ def _security(one: AnyOperation) -> list[_Json]:
     own: _Json = {"fromThisSite": []} if one.method != "GET" else {}
     persons: list[_Json] = [{"token": []}, {"session": []} | own]
     match one.access:
-        case Access.OPEN | Access.SIGNED_ADDRESS:
+        case Admission.OPEN | Admission.SIGNED_ADDRESS:
             return []
-        case Access.SCRAPER:
+        case Admission.SCRAPER:
             return [{}, {"token": []}]
-        case Access.AGENT_LINK:
+        case Admission.AGENT_LINK:
             return [{"agentLink": []}]
-        case Access.VIEWER:
+        case Admission.VIEWER:
             return [*persons, {"wallScreen": []}, {"tokenInAddress": []}]
     return persons
 
@@ -203,7 +201,7 @@ def _parameter(name: str, info: FieldInfo, place: str, schema: _Json) -> _Json:
     return found
 
 
-def _answer(one: Answer, refs: Mapping[Any, _Json]) -> _Json:
+def _answer(one: DocumentedAnswer, refs: Mapping[Any, _Json]) -> _Json:
     found: _Json = {"description": one.text}
     if one.headers:
         found["headers"] = {name: _header(text) for name, text in one.headers.items()}

@@ -7,7 +7,6 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 from cc_bridge.follow_ups.follow_up import (
     LONGEST_NAME,
     LONGEST_TEXT,
-    UNCLOSED,
     Action,
     FollowUpReason,
     FollowUpState,
@@ -15,17 +14,17 @@ from cc_bridge.follow_ups.follow_up import (
 from cc_bridge.web.access.visitor import Role
 from cc_bridge.web.openapi.operation import (
     COMMAS,
-    Access,
-    Answer,
+    Admission,
     Arguments,
     Body,
+    DocumentedAnswer,
     NoArguments,
     NoBody,
     Operation,
 )
 from cc_bridge.web.openapi.wallboard import TitleByLanguage
 
-__all__ = ["ACT", "LIST_FOLLOW_UPS", "ActionBody", "FollowUpsQuery"]
+__all__ = ["ACT", "LIST_FOLLOW_UPS", "FollowUpsQuery"]
 
 _TAG = "follow-ups"
 _LONGEST_BODY = 16_384  # bytes; a text has 1,000 characters, each at most twelve bytes in JSON
@@ -35,8 +34,10 @@ class FollowUpsQuery(Arguments):
     """The arguments of /api/follow-ups."""
 
     owner: str = Field("", description="owner of the follow-ups; empty: all owners", examples=["sara"])
-    state: Annotated[frozenset[FollowUpState], COMMAS] = Field(
-        UNCLOSED, description="states of the follow-ups, separated by commas", examples=[["open", "taken"]]
+    state: Annotated[tuple[FollowUpState, ...], COMMAS] = Field(
+        (FollowUpState.OPEN, FollowUpState.TAKEN),
+        description="states of the follow-ups, separated by commas",
+        examples=[["open", "taken"]],
     )
 
 
@@ -46,17 +47,24 @@ class FollowUpParts(Arguments):
     id: str = Field(description="`id` of the follow-up", examples=["44bdd1aff4e3b14c"])
 
 
-class ActionBody(Body):
-    """What the action needs."""
+class TakeBody(Body):
+    """The name of the person who takes a follow-up."""
 
     by: Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_NAME)] = Field(
         "",
-        description="name of the person who acts. A program must send it, and a session of the token. With"
-        " a user's"
-        " log-in, the user's name is stored instead",
+        description="name of the person who acts. A program must send it, and a session of the token. With a"
+        " user's log-in, the user's name is stored instead",
     )
     text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT)] = Field(
-        "", description="the result or the reason; `done` and `dismiss` need it"
+        "", description="ignored"
+    )
+
+
+class CloseBody(TakeBody):
+    """The name of the person who closes a follow-up, and the result or reason."""
+
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TEXT)] = (
+        Field(description="the result, or the reason of a dismissal")
     )
 
 
@@ -103,7 +111,7 @@ class FollowUpItem(BaseModel):
 
 
 class LoggedInUser(BaseModel):
-    """Who has sent the request; the name of a program is empty."""
+    """The sender of the request; the name of a program is empty."""
 
     name: str
     role: Role
@@ -133,10 +141,10 @@ LIST_FOLLOW_UPS = Operation(
     _TAG,
     "Customers to be called back",
     "At most 200 follow-ups, the soonest due first. A lead gets those of the own queues.",
-    Access.LEAD,
+    Admission.LEAD,
     FollowUpsQuery,
     NoBody,
-    (Answer(200, "The follow-ups.", FollowUps, ("application/json",), "follow_ups.json"),),
+    (DocumentedAnswer(200, "The follow-ups.", FollowUps, ("application/json",), "follow_ups.json"),),
     is_limited=True,
 )
 
@@ -153,16 +161,15 @@ ACT = {
         _TAG,
         summary,
         "A lead acts only on follow-ups of the own queues. Write no more about the customer than the next"
-        " colleague"
-        " needs.",
-        Access.LEAD,
+        " colleague needs.",
+        Admission.LEAD,
         NoArguments,
-        ActionBody,
+        TakeBody if action is Action.TAKE else CloseBody,
         (
-            Answer(
+            DocumentedAnswer(
                 200, "The follow-up after the action.", FollowUpItem, ("application/json",), "follow_up.json"
             ),
-            Answer(
+            DocumentedAnswer(
                 409,
                 "A colleague was first: the follow-up is in a state in which this action is not possible.",
                 FollowUpConflict,

@@ -2,14 +2,14 @@
 
 from pydantic import BaseModel, Field
 
-from cc_bridge.web.openapi.operation import Access, Answer, NoArguments, NoBody, Operation
+from cc_bridge.web.openapi.operation import Admission, DocumentedAnswer, NoArguments, NoBody, Operation
 
-__all__ = ["ALIVE", "DOCUMENT", "METRICS", "READY", "Health"]
+__all__ = ["ALIVE", "DOCUMENT", "METRICS", "READY", "HealthState"]
 
 _TAG = "health"
 
 
-class Health(BaseModel):
+class HealthState(BaseModel):
     """The result of health checks."""
 
     ok: bool = Field(description="whether all checks pass")
@@ -28,12 +28,12 @@ def _checks(
         _TAG,
         summary,
         description,
-        Access.OPEN,
+        Admission.OPEN,
         NoArguments,
         NoBody,
         (
-            Answer(200, "All checks pass.", Health, ("application/json",), f"{name}.json"),
-            Answer(503, fault, Health, ("application/json",), f"not_{name}.json"),
+            DocumentedAnswer(200, "All checks pass.", HealthState, ("application/json",), f"{name}.json"),
+            DocumentedAnswer(503, fault, HealthState, ("application/json",), f"not_{name}.json"),
         ),
     )
 
@@ -59,11 +59,11 @@ METRICS = Operation(
     _TAG,
     "All metrics, for Prometheus",
     "The header `Accept` selects the text format of Prometheus or OpenMetrics.",
-    Access.SCRAPER,
+    Admission.SCRAPER,
     NoArguments,
     NoBody,
     (
-        Answer(
+        DocumentedAnswer(
             200,
             "All metrics.",
             None,
@@ -80,8 +80,8 @@ DOCUMENT = Operation(
     "This document",
     "The description of the API in the format OpenAPI 3.1. It has nothing of the configuration or the"
     " database.",
-    Access.OPEN,
+    Admission.OPEN,
     NoArguments,
     NoBody,
-    (Answer(200, "This document.", None, ("application/json",)),),
+    (DocumentedAnswer(200, "This document.", None, ("application/json",)),),
 )

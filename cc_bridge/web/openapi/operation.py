@@ -20,10 +20,10 @@ from cc_bridge.web.access.visitor import Role
 
 __all__ = [
     "COMMAS",
-    "Access",
-    "Answer",
+    "Admission",
     "Arguments",
     "Body",
+    "DocumentedAnswer",
     "NoArguments",
     "NoBody",
     "Operation",
@@ -71,11 +71,11 @@ COMMAS = BeforeValidator(_split)
 """The mark of a list in a query whose values are separated by commas: `state=open,taken`."""
 
 
-class Access(Enum):
-    """Who may send a request; the value is the least role of a visitor, None if a role does not count."""
+class Admission(Enum):
+    """The senders whose requests an operation accepts; the value has the least role of a visitor, if any."""
 
     OPEN = "open", None
-    SCRAPER = "scraper", None  # nobody needs a token, unless http.metrics_need_token is set
+    SCRAPER = "scraper", None  # no sender needs a token, unless http.metrics_need_token is set
     VIEWER = "viewer", Role.VIEWER
     LEAD = "lead", Role.LEAD
     ADMIN = "admin", Role.ADMIN
@@ -90,7 +90,7 @@ class Access(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DocumentedAnswer:
     """One documented answer to a request.
 
     code: the HTTP status
@@ -137,10 +137,10 @@ class Operation(Generic[QueryT, BodyT]):
     tag: str
     summary: str
     description: str
-    access: Access
+    access: Admission
     query: type[QueryT]
     body: type[BodyT]
-    answers: tuple[Answer, ...]
+    answers: tuple[DocumentedAnswer, ...]
     errors: Mapping[int, str] = field(default_factory=dict)
     parts: type[Arguments] = NoArguments
     longest_body: int = 0
@@ -192,7 +192,7 @@ def is_list(info: FieldInfo) -> bool:
     kinds = {
         get_origin(each) for each in (info.annotation, *get_args(info.annotation)) if each is not NoneType
     }
-    return bool(kinds & {tuple, frozenset})
+    return tuple in kinds
 
 
 def _words(message: str) -> str:

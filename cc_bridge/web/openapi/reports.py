@@ -11,7 +11,7 @@ from cc_bridge.reports.heat_map import HeatMeasure
 from cc_bridge.reports.query import Dimension
 from cc_bridge.reports.registry import REPORTS
 from cc_bridge.reports.spans import SpanLength
-from cc_bridge.web.openapi.operation import Access, Answer, Arguments, NoBody, Operation
+from cc_bridge.web.openapi.operation import Admission, Arguments, DocumentedAnswer, NoBody, Operation
 
 __all__ = ["MOST_DAYS", "REPORT", "ReportArguments"]
 
@@ -145,18 +145,18 @@ REPORT = Operation(
     "reports",
     "A report as JSON, CSV or XLSX",
     "A viewer sees no agents. A lead sees agents of the own queues only. CSV starts with a byte-order mark.",
-    Access.VIEWER,
+    Admission.VIEWER,
     ReportArguments,
     NoBody,
     (
-        Answer(
+        DocumentedAnswer(
             200,
             "The report.",
             ReportFile,
             ("application/json", "text/csv", _XLSX, "text/html"),
             "report.json",
         ),
-        Answer(
+        DocumentedAnswer(
             303,
             "A browser opens the page without a log-in.",
             headers={"Location": "the page /login"},

@@ -6,9 +6,16 @@ from pydantic import BaseModel, Field
 
 from cc_bridge.records import AgentState
 from cc_bridge.wallboard.thresholds import Severity
-from cc_bridge.web.openapi.operation import Access, Answer, Arguments, NoArguments, NoBody, Operation
+from cc_bridge.web.openapi.operation import (
+    Admission,
+    Arguments,
+    DocumentedAnswer,
+    NoArguments,
+    NoBody,
+    Operation,
+)
 
-__all__ = ["EVENTS", "LIVE", "Board", "EventsQuery"]
+__all__ = ["EVENTS", "LIVE", "EventsQuery", "LiveBoard"]
 
 _TAG = "live figures"
 _SINCE = "UTC seconds since the epoch"
@@ -83,8 +90,7 @@ class BoardFigures(BaseModel):
     longest_wait_since: float | None = Field(description=f"start of this wait, in {_SINCE}")
     longest_whole_wait_seconds: float | None = Field(
         description="longest wait of a caller who waits now, with the waits in earlier queues of the same"
-        " call"
-        " since its last talk"
+        " call since its last talk"
     )
     longest_whole_wait_since: float | None = Field(description=f"start of this wait, in {_SINCE}")
     talking: int | None = Field(description="callers in a talk now")
@@ -117,7 +123,7 @@ class BoardQueue(BoardFigures):
     title: TitleByLanguage
 
 
-class BoardAgent(BaseModel):
+class LiveAgent(BaseModel):
     """An agent, and what the agent does now."""
 
     name: str
@@ -126,7 +132,7 @@ class BoardAgent(BaseModel):
     seconds: float | None = Field(description="seconds since then")
 
 
-class Board(BaseModel):
+class LiveBoard(BaseModel):
     """All figures of the wallboard at one moment."""
 
     version: Literal[1] = Field(description="version of this format; fields may be added within a version")
@@ -142,7 +148,7 @@ class Board(BaseModel):
     thresholds: BoardThresholds
     total: BoardFigures = Field(description="all shown queues together")
     queues: list[BoardQueue] = Field(description="the shown queues, in the order of `[wallboard]`")
-    agents: list[BoardAgent] | None = Field(description="null unless `wallboard.show_agent_names` is set")
+    agents: list[LiveAgent] | None = Field(description="null unless `wallboard.show_agent_names` is set")
 
 
 class EventsQuery(Arguments):
@@ -162,10 +168,10 @@ LIVE = Operation(
     _TAG,
     "The wallboard of this moment",
     "Callers' numbers are never shown. `/api/live/events` sends the same figures at each change.",
-    Access.VIEWER,
+    Admission.VIEWER,
     NoArguments,
     NoBody,
-    (Answer(200, "The wallboard.", Board, ("application/json",), "live.json"),),
+    (DocumentedAnswer(200, "The wallboard.", LiveBoard, ("application/json",), "live.json"),),
 )
 EVENTS = Operation(
     "liveEvents",
@@ -174,15 +180,14 @@ EVENTS = Operation(
     _TAG,
     "The wallboard at each change, as server-sent events",
     "The answer does not end. The event `board` has the whole board, `change` a JSON merge patch (RFC 7396)"
-    " for the"
-    " event before it, and `beat` the time, every 3 s. At most one `board` or `change` comes in a second."
-    " They have"
-    " an `id`, a number. If the id of a `change` is not that of the event before plus 1, connect again.",
-    Access.VIEWER,
+    " for the event before it, and `beat` the time, every 3 s. At most one `board` or `change` comes in a"
+    " second. They have an `id`, a number. If the id of a `change` is not that of the event before plus 1,"
+    " connect again.",
+    Admission.VIEWER,
     EventsQuery,
     NoBody,
     (
-        Answer(
+        DocumentedAnswer(
             200,
             "The events, compressed if `Accept-Encoding` has `gzip`.",
             None,
