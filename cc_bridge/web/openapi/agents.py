@@ -8,8 +8,8 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.render.localization import Language
+from cc_bridge.web.openapi.admission import Admission
 from cc_bridge.web.openapi.operation import (
-    Admission,
     Arguments,
     DocumentedAnswer,
     NoArguments,

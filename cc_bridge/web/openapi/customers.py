@@ -7,8 +7,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from cc_bridge.customers.csv_import import LONGEST, check
 from cc_bridge.follow_ups.follow_up import FollowUpReason, FollowUpState
 from cc_bridge.records import Outcome
+from cc_bridge.web.openapi.admission import Admission
 from cc_bridge.web.openapi.operation import (
-    Admission,
     Arguments,
     Body,
     DocumentedAnswer,

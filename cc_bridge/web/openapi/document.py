@@ -9,10 +9,9 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
-from cc_bridge.web.access.sessions import SESSION_COOKIE
+from cc_bridge.web.openapi.admission import SCHEMES
 from cc_bridge.web.openapi.operation import (
     COMMAS,
-    Admission,
     Arguments,
     DocumentedAnswer,
     NoBody,
@@ -31,8 +30,11 @@ Figures and persons of a contact centre on Asterisk, as cc_bridge measures them.
 `HEAD` is allowed wherever `GET` is. An argument with an empty value counts as missing, and an unknown
 argument is ignored. JSON is UTF-8; null means unknown or no data, never 0. Fields may be added within a
 `version`. An error is one line of plain text. An address may send 20 requests about persons immediately, and
-then 5 a second. Any path can answer 405 for a method that is not here, and 400 for a request that is no valid
-HTTP. If no token, users or `http.user_header` are configured, this machine sees figures without a token.
+then 5 a second. Any path can answer 405 for a method that is not here, 413 for a body of more than 16 KiB,
+and 400 for a request that is no valid HTTP.
+
+Behind a proxy with `http.user_header`, the proxy's header names the user instead of a session. If no token,
+users or `http.user_header` are configured, this machine sees figures without a token.
 """
 
 _TAGS = {
@@ -42,59 +44,6 @@ _TAGS = {
     "customers": "For a CRM and team leads: the history of a customer, and the customer's id and name.",
     "follow-ups": "For team leads: customers to be called back.",
     "an agent's own figures": "With the key of the agent's own link; it shows no colleague.",
-}
-
-_SCHEMES: _Json = {
-    "token": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "The token of `http.token` or `http.token_file`: a program, with the role admin.",
-    },
-    "session": {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": SESSION_COOKIE,
-        "description": "The cookie that a person gets on /login, with the role of `[users.NAME]`.",
-    },
-    "fromThisSite": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "X-CC-Bridge",
-        "description": "Any value. A person's request that changes something needs it, because pages of"
-        " other sites cannot send it.",
-    },
-    "wallScreen": {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": "cc_bridge",
-        "description": "The cookie that a browser gets with `?token=`: a viewer.",
-    },
-    "tokenInAddress": {
-        "type": "apiKey",
-        "in": "query",
-        "name": "token",
-        "description": "The token of `http.token`, once: the answer sets the cookie of a wall screen. A"
-        " proxy may log addresses, so programs send the token as a bearer token.",
-    },
-    "agentLink": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "The text behind `#` in the link that `cc-bridge agent link NAME` prints.",
-    },
-}
-
-_UNKNOWN = "who sends the request is not known, or the token is wrong"
-_REFUSALS: Mapping[Admission, Mapping[int, str]] = {
-    Admission.OPEN: {},
-    Admission.SCRAPER: {401: "`http.metrics_need_token` is set, and the token is missing or wrong"},
-    Admission.VIEWER: {401: _UNKNOWN, 403: "the request must come from this machine, or through the proxy"},
-    Admission.LEAD: {
-        401: _UNKNOWN,
-        403: "the role is too low, the queue is another lead's, or `X-CC-Bridge` is missing",
-    },
-    Admission.ADMIN: {401: _UNKNOWN, 403: "the role is too low, or `X-CC-Bridge` is missing"},
-    Admission.AGENT_LINK: {401: "the key of the link is missing, not valid, or has expired"},
-    Admission.SIGNED_ADDRESS: {},
 }
 
 
@@ -126,7 +75,7 @@ def document(operations: Iterable[AnyOperation], version: str) -> _Json:
         "paths": paths,
         "components": {
             "schemas": {name: schema for name, schema in schemas.items() if name not in unnamed},
-            "securitySchemes": _SCHEMES,
+            "securitySchemes": dict(SCHEMES),
         },
     }
 
@@ -149,7 +98,7 @@ def _operation(one: AnyOperation, refs: Mapping[Any, _Json], schemas: Mapping[st
         "tags": [one.tag],
         "summary": one.summary,
         "description": one.description,
-        "security": _security(one),
+        "security": one.access.security(changes=one.method != "GET"),
         "parameters": [*_parameters(one.parts, "path", schemas), *_parameters(one.query, "query", schemas)],
         "responses": {
             **{str(each.code): _answer(each, refs) for each in one.answers},
@@ -160,22 +109,6 @@ def _operation(one: AnyOperation, refs: Mapping[Any, _Json], schemas: Mapping[st
         content = {"schema": refs[one.body], "example": dict(one.body_example)}
         found["requestBody"] = {"required": True, "content": {"application/json": content}}
     return found
-
-
-def _security(one: AnyOperation) -> list[_Json]:
-    """Return the alternatives of which a request needs one."""
-    own: _Json = {"fromThisSite": []} if one.method != "GET" else {}
-    persons: list[_Json] = [{"token": []}, {"session": []} | own]
-    match one.access:
-        case Admission.OPEN | Admission.SIGNED_ADDRESS:
-            return []
-        case Admission.SCRAPER:
-            return [{}, {"token": []}]
-        case Admission.AGENT_LINK:
-            return [{"agentLink": []}]
-        case Admission.VIEWER:
-            return [*persons, {"wallScreen": []}, {"tokenInAddress": []}]
-    return persons
 
 
 def _parameters(model: type[Arguments], place: str, schemas: Mapping[str, _Json]) -> list[_Json]:
@@ -218,7 +151,7 @@ def _answer(one: DocumentedAnswer, refs: Mapping[Any, _Json]) -> _Json:
 
 def _errors(one: AnyOperation) -> dict[int, str]:
     """Return the meaning of each error of an operation by HTTP status, in the order of the statuses."""
-    found = dict(_REFUSALS[one.access])
+    found = dict(one.access.refusals)
     if one.query.model_fields or one.body is not NoBody:
         found[400] = "an argument or the body is wrong; the text says which and why"
     if one.body is not NoBody:

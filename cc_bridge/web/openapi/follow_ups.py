@@ -12,9 +12,9 @@ from cc_bridge.follow_ups.follow_up import (
     FollowUpState,
 )
 from cc_bridge.web.access.visitor import Role
+from cc_bridge.web.openapi.admission import Admission
 from cc_bridge.web.openapi.operation import (
     COMMAS,
-    Admission,
     Arguments,
     Body,
     DocumentedAnswer,

@@ -2,7 +2,8 @@
 
 from pydantic import BaseModel, Field
 
-from cc_bridge.web.openapi.operation import Admission, DocumentedAnswer, NoArguments, NoBody, Operation
+from cc_bridge.web.openapi.admission import Admission
+from cc_bridge.web.openapi.operation import DocumentedAnswer, NoArguments, NoBody, Operation
 
 __all__ = ["ALIVE", "DOCUMENT", "METRICS", "READY", "HealthState"]
 

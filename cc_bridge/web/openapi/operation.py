@@ -6,7 +6,6 @@ same definition, so the document and the checks cannot differ.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from types import NoneType
 from typing import Any, Generic, TypeVar, get_args, get_origin
 
@@ -16,11 +15,10 @@ from twisted.web.http import Request
 
 from cc_bridge.errors import CcBridgeError
 from cc_bridge.safe_text.printable import LONGEST_LINE, printable, shortened
-from cc_bridge.web.access.visitor import Role
+from cc_bridge.web.openapi.admission import Admission
 
 __all__ = [
     "COMMAS",
-    "Admission",
     "Arguments",
     "Body",
     "DocumentedAnswer",
@@ -69,24 +67,6 @@ def _split(values: object) -> object:
 
 COMMAS = BeforeValidator(_split)
 """The mark of a list in a query whose values are separated by commas: `state=open,taken`."""
-
-
-class Admission(Enum):
-    """The senders whose requests an operation accepts; the value has the least role of a visitor, if any."""
-
-    OPEN = "open", None
-    SCRAPER = "scraper", None  # no sender needs a token, unless http.metrics_need_token is set
-    VIEWER = "viewer", Role.VIEWER
-    LEAD = "lead", Role.LEAD
-    ADMIN = "admin", Role.ADMIN
-    AGENT_LINK = "agent_link", None  # the key of an agent's own link, as a bearer token
-    SIGNED_ADDRESS = "signed_address", None  # the path has a signed key
-
-    @property
-    def role(self) -> Role | None:
-        """The least role of a visitor; None if a role does not count."""
-        role: Role | None = self.value[1]
-        return role
 
 
 @dataclass(frozen=True, slots=True)

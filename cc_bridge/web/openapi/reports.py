@@ -11,7 +11,8 @@ from cc_bridge.reports.heat_map import HeatMeasure
 from cc_bridge.reports.query import Dimension
 from cc_bridge.reports.registry import REPORTS
 from cc_bridge.reports.spans import SpanLength
-from cc_bridge.web.openapi.operation import Admission, Arguments, DocumentedAnswer, NoBody, Operation
+from cc_bridge.web.openapi.admission import Admission
+from cc_bridge.web.openapi.operation import Arguments, DocumentedAnswer, NoBody, Operation
 
 __all__ = ["MOST_DAYS", "REPORT", "ReportArguments"]
 

@@ -6,8 +6,8 @@ from pydantic import BaseModel, Field
 
 from cc_bridge.records import AgentState
 from cc_bridge.wallboard.thresholds import Severity
+from cc_bridge.web.openapi.admission import Admission
 from cc_bridge.web.openapi.operation import (
-    Admission,
     Arguments,
     DocumentedAnswer,
     NoArguments,
@@ -168,7 +168,7 @@ LIVE = Operation(
     _TAG,
     "The wallboard of this moment",
     "Callers' numbers are never shown. `/api/live/events` sends the same figures at each change.",
-    Admission.VIEWER,
+    Admission.WALL,
     NoArguments,
     NoBody,
     (DocumentedAnswer(200, "The wallboard.", LiveBoard, ("application/json",), "live.json"),),
@@ -183,7 +183,7 @@ EVENTS = Operation(
     " for the event before it, and `beat` the time, every 3 s. At most one `board` or `change` comes in a"
     " second. They have an `id`, a number. If the id of a `change` is not that of the event before plus 1,"
     " connect again.",
-    Admission.VIEWER,
+    Admission.WALL,
     EventsQuery,
     NoBody,
     (

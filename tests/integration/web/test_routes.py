@@ -31,7 +31,7 @@ from cc_bridge.storage.schema.tables import row_of
 from cc_bridge.web.access.sessions import SESSION_COOKIE
 from cc_bridge.web.access.visitor import Role
 from cc_bridge.web.agent_links import AgentLinks
-from cc_bridge.web.openapi.operation import Admission
+from cc_bridge.web.openapi.admission import Admission
 from cc_bridge.web.openapi.operations import OPERATIONS
 from cc_bridge.web.pages.page import PageResource
 from cc_bridge.web.resources import TreeResource, _NotFound
@@ -306,7 +306,12 @@ def test_the_document_has_the_role_that_a_route_demands(site, operation):
         if known == re.sub(r"\{\w+\}", "*", operation.path)
         or (known == "/api/follow-ups/*" and operation.path.startswith("/api/follow-ups/"))
     )
-    least = {Admission.SCRAPER: "open", Admission.AGENT_LINK: "link", Admission.SIGNED_ADDRESS: "link"}
+    least = {
+        Admission.SCRAPER: "open",
+        Admission.WALL: "viewer",
+        Admission.AGENT_LINK: "link",
+        Admission.SIGNED_ADDRESS: "link",
+    }
     documented = least.get(operation.access, operation.access.value[0])
     assert documented == route.least or operation.method == "PUT"
 
