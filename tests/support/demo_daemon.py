@@ -1,11 +1,11 @@
 """A running daemon with a filled database, for tests of its HTTP API: the process `cc-bridge demo`."""
 
-import os
 import re
 import subprocess
 import sys
 from contextlib import contextmanager
 from itertools import takewhile
+from threading import Thread
 from time import time
 
 from sqlalchemy import create_engine, delete, insert
@@ -71,13 +71,14 @@ class DemoDaemon:
 def demo_daemon(folder, days=3):
     """Provide a running demo whose files are in `folder`, with the made-up calls of `days` days."""
     command = [sys.executable, "-c", _START, "demo", "--keep", str(folder), "--days", str(days)]
-    with subprocess.Popen(command, env=dict(os.environ), stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         lines = takewhile(lambda line: "The demo uses only" not in line, iter(process.stdout.readline, ""))
         found = [re.fullmatch(r"  (\w+(?: \d+)?) +([^ ,;\n]+).*\n", line) for line in lines]
         demo = DemoDaemon({each[1]: each[2] for each in found if each})
+        Thread(target=process.stdout.read, daemon=True).start()  # a full pipe would block the demo
         try:
             yield demo
         finally:
             demo.engine.dispose()
             process.terminate()
-            process.communicate(timeout=60)
+            process.wait(timeout=60)

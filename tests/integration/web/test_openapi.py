@@ -159,7 +159,7 @@ def test_no_request_gets_an_undocumented_answer(demo, tmp_path):
     )
     program = "from schemathesis.cli import schemathesis; schemathesis()"
     options = [
-        "run", f"{demo.address}/api/openapi.json", "--checks", ",".join(CHECKS), "--max-examples", "10",
+        "run", f"{demo.address}/api/openapi.json", "--checks", ",".join(CHECKS), "--max-examples", "6",
         "--phases", "examples,coverage,fuzzing", "--generation-deterministic", "--continue-on-failure",
         "--no-color",
     ]  # fmt: skip
