@@ -120,6 +120,9 @@ def _parameters(model: type[Arguments], place: str, schemas: Mapping[str, _Json]
 
 
 def _parameter(name: str, info: FieldInfo, place: str, schema: _Json) -> _Json:
+    if schema.get("default", "") is None:  # an argument that is missing, which no value in an address means
+        schema.pop("default")
+        schema |= next(each for each in schema.pop("anyOf") if each != {"type": "null"})
     found: _Json = {
         "name": name,
         "in": place,
@@ -165,7 +168,7 @@ def _errors(one: AnyOperation) -> dict[int, str]:
 
 def _error(code: int, text: str, types: Iterable[str]) -> _Json:
     content: _Json = {kind: {"schema": {"type": "string"}} for kind in types}
-    found: _Json = {"description": f"{HTTPStatus(code).phrase}: {text}.", "content": content}
+    found: _Json = {"description": f"{text[0].upper()}{text[1:]}.", "content": content}
     if code in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         found["headers"] = {"Retry-After": _header("seconds after which to try again", "integer")}
     return found

@@ -83,11 +83,17 @@ def test_the_documented_default_is_the_one_in_force(one):
     documented = {
         each["name"]: each["schema"]["default"]
         for each in next(o for _, _, o in ANSWERS.operations() if o["operationId"] == one.name)["parameters"]
-        if each["schema"].get("default") is not None
+        if "default" in each["schema"]
     }
     in_force = json.loads(arguments.model_dump_json(by_alias=True))
     assert {name: in_force[name] for name in documented} == documented
     assert isinstance(arguments, Arguments)
+
+
+def test_no_argument_can_be_null():
+    schemas = [each["schema"] for _, _, one in ANSWERS.operations() for each in one["parameters"]]
+    assert [schema for schema in schemas if "null" in json.dumps(schema)] == []
+    assert all(schema.keys() & {"type", "$ref"} for schema in schemas)
 
 
 def test_a_list_has_the_style_in_which_it_is_read():
