@@ -11,6 +11,7 @@ a page that accepts a form reads it itself.
 
 from collections import Counter
 from dataclasses import dataclass
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any, AnyStr, Protocol, cast
 
@@ -141,6 +142,11 @@ class HttpConnection(HTTPChannel):
         if waiting and len(self._buffer) > _MAX_WAITING_BYTES:
             self.transport.pauseProducing()
 
+    def lineReceived(self, line: bytes) -> None:
+        """Read one line of the header; ignore it after a refusal."""
+        if not self._refused:
+            super().lineReceived(line)  # type: ignore[no-untyped-call]
+
     def rawDataReceived(self, data: bytes) -> None:  # noqa: N802
         """Read a part of a body."""
         if self._refused:
@@ -201,10 +207,12 @@ class HttpConnection(HTTPChannel):
         if self.paused and not self.answering:
             self._read_on()
 
-    def lineLengthExceeded(self, line: bytes) -> None:
-        """Close the connection, because a line of the header is longer than the whole header may be."""
-        self.site.refused["malformed"] += 1
-        super().lineLengthExceeded(line)  # type: ignore[no-untyped-call]
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: ARG002
+        """Refuse the request, because a line of the header is longer than the whole header may be."""
+        if self.requests:
+            self._refuse("malformed", 431, f"the header has more than {self.MAX_LENGTH} bytes")
+        else:
+            self._refuse("malformed", 414, f"this address is longer than {self.MAX_LENGTH} bytes")
 
     def timeoutConnection(self) -> None:
         """Close the connection: its peer was too slow, or was silent for long between two requests."""
@@ -233,21 +241,26 @@ class HttpConnection(HTTPChannel):
         if self._refused:
             return
         self._refused = True
-        self.site.refused["body_too_long"] += 1
-        body = f"the body has more than {MAX_BODY_BYTES} bytes\n".encode()
-        head = (
-            "HTTP/1.1 413 Request Entity Too Large\r\nConnection: close\r\n"
-            f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
-        self.setTimeout(None)  # type: ignore[no-untyped-call]
-        self._abort_after(_LINGER_SECONDS)
+        self._refuse("body_too_long", 413, f"the body has more than {MAX_BODY_BYTES} bytes")
 
     def abort(self) -> None:
         """Close the connection immediately; an unsent answer is lost."""
         self.transport.abortConnection()
 
     # -- inside
+
+    def _refuse(self, reason: str, code: int, text: str) -> None:
+        """Answer with an error of one line, and close the connection a little later; `reason` is counted."""
+        self._refused = True
+        self.site.refused[reason] += 1
+        body = f"{text}\n".encode()
+        head = (
+            f"HTTP/1.1 {code} {HTTPStatus(code).phrase}\r\nConnection: close\r\n"
+            f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.setTimeout(None)  # type: ignore[no-untyped-call]
+        self._abort_after(_LINGER_SECONDS)
 
     def _answer(self) -> None:
         self.transport.resumeProducing()  # shows when the peer leaves
@@ -272,5 +285,9 @@ class HttpConnection(HTTPChannel):
         self.transport.abortConnection()
 
     def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
-        self.site.refused["malformed"] += 1
-        super()._respondToBadRequestAndDisconnect()  # type: ignore[no-untyped-call]
+        """Refuse the request; Twisted's answer has no text and no content type."""
+        if not self._refused:
+            most = self.totalHeadersSize
+            self._refuse(
+                "malformed", 400, f"this is no valid HTTP request with a header of up to {most} bytes"
+            )

@@ -1,4 +1,4 @@
-"""The document /api/openapi.json in the format OpenAPI 3.1, made from the definitions of operations. Pure."""
+"""The document /api/openapi.json in the format OpenAPI 3.1, made from the definitions of operations."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -9,6 +9,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
+from cc_bridge.web.connection import MAX_BODY_BYTES
 from cc_bridge.web.openapi.admission import SCHEMES
 from cc_bridge.web.openapi.operation import (
     COMMAS,
@@ -30,8 +31,7 @@ Figures and persons of a contact centre on Asterisk, as cc_bridge measures them.
 `HEAD` is allowed wherever `GET` is. An argument with an empty value counts as missing, and an unknown
 argument is ignored. JSON is UTF-8; null means unknown or no data, never 0. Fields may be added within a
 `version`. An error is one line of plain text. An address may send 20 requests about persons immediately, and
-then 5 a second. Any path can answer 405 for a method that is not here, 413 for a body of more than 16 KiB,
-and 400 for a request that is no valid HTTP.
+then 5 a second. Any path can answer 405 for a method that is not here.
 
 Behind a proxy with `http.user_header`, the proxy's header names the user instead of a session. If no token,
 users or `http.user_header` are configured, this machine sees figures without a token.
@@ -44,6 +44,14 @@ _TAGS = {
     "customers": "For a CRM and team leads: the history of a customer, and the customer's id and name.",
     "follow-ups": "For team leads: customers to be called back.",
     "an agent's own figures": "With the key of the agent's own link; it shows no colleague.",
+}
+
+
+_ANYWHERE = {
+    400: "the request is no valid HTTP",
+    413: f"the body has more than {MAX_BODY_BYTES} bytes",
+    414: "the address is too long",
+    431: "the header is too long",
 }
 
 
@@ -154,15 +162,14 @@ def _answer(one: DocumentedAnswer, refs: Mapping[Any, _Json]) -> _Json:
 
 def _errors(one: AnyOperation) -> dict[int, str]:
     """Return the meaning of each error of an operation by HTTP status, in the order of the statuses."""
-    found = dict(one.access.refusals)
+    found = {**_ANYWHERE, **one.access.refusals}
     if one.query.model_fields or one.body is not NoBody:
-        found[400] = "an argument or the body is wrong; the text says which and why"
+        found[400] = "an argument or the body is wrong, or the request is no valid HTTP; the text says why"
     if one.body is not NoBody:
         found[413] = f"the body has more than {one.longest_body} bytes"
     if one.is_limited:
         found[429] = "too many requests from this address"
         found[503] = "the database did not answer in time"
-    found[414] = "the address is too long"
     return dict(sorted((found | dict(one.errors)).items()))
 
 

@@ -180,8 +180,8 @@ _OWN = re.compile(r"(?:http://)?(?:127\.0\.0\.1|localhost):14574")
 _SHELL = """
 set -eu -o pipefail
 curl() {
-  local told='%{stderr}@@ %{method} %{url} %{http_code} %{content_type}\n'
-  command curl -w "$told" "$@" | tee "answer-$(ls | wc -l)"
+  local line='%{stderr}@@ %{method} %{url} %{http_code} %{content_type}\n'
+  command curl -w "$line" "$@" | tee "answer-$(ls | wc -l)"
 }
 """
 

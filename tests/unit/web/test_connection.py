@@ -260,6 +260,31 @@ def test_a_length_that_is_none_is_a_bad_request(house, length):
     assert house.site.refused == {"malformed": 1}
 
 
+@pytest.mark.parametrize(
+    ("request_head", "code"),
+    [
+        (b"GET /" + b"x" * 16_400 + b" HTTP/1.1\r\n", 414),
+        (b"GET /" + b"x" * 16_400, 414),
+        (GET[:-2] + b"X: " + b"x" * 16_400, 431),
+        (GET[:-2] + b"X: 1\r\n" * 4000, 400),
+        (b"GET /" + b"x" * 16_370 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"\x16\x03\x01\r\n" * 9, 400),
+    ],
+)
+def test_a_head_that_cannot_be_read_gets_one_answer_with_a_text(house, request_head, code):
+    peer = Peer(house.site)
+    peer.send(request_head)
+    peer.send(GET)
+    response = Response(peer.take())
+    assert (response.code, response.headers["content-type"]) == (code, "text/plain; charset=utf-8")
+    assert (len(response.body.splitlines()), response.headers["connection"]) == (1, "close")
+    assert int(response.headers["content-length"]) == len(response.body)
+    assert house.site.refused == {"malformed": 1}
+    house.clock.advance(1)
+    assert house.site.connections == 0
+    assert house.page.answered == 0
+
+
 def test_a_header_may_be_no_text(house):
     peer = Peer(house.site)
     read = []
