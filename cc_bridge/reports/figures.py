@@ -5,6 +5,7 @@ n is the number of calls or answers from which a figure is computed. A figure wi
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from enum import StrEnum
 from math import sqrt
 from statistics import NormalDist
@@ -145,6 +146,12 @@ class Report:
     tiles: tuple[str, ...] = ()  # names of the columns whose totals are shown first
     notes: tuple[str, ...] = ()  # keys of sentences in texts.toml
     unobserved: float = 0.0  # seconds of the span in which the PBX was not observed
+    begins: date | None = None  # day of the first record, if it is after the first day of the span
+
+    @property
+    def uncovered(self) -> bool:
+        """Whether all days of the span are before the first record, so that nothing is known of them."""
+        return self.begins is not None and self.begins > self.ask.last
 
 
 def count(value: float) -> Figure:

@@ -62,6 +62,7 @@ def as_json(report: Report, wording: Localization, now: float) -> str:
         "pbx": ask.pbx or None,
         "queues": list(ask.queues) or None,
         "minimum": ask.minimum,
+        "begins": report.begins.isoformat() if report.begins else None,
         "unobserved_seconds": round(report.unobserved, _DECIMALS),
         "tables": [_table(table, wording) for table in report.tables],
         "findings": None

@@ -212,6 +212,24 @@ class Localization:
             return ""
         return self.text("page", "unobserved").format(time=self.isolated(self.value(Unit.TIME, seconds)))
 
+    def begins(self, day: date | None) -> str:
+        """Return the sentence that the days before the first record are not observed; empty for None.
+
+        `day` is the day of the first record.
+        """
+        return self.text("page", "begins").format(day=self.isolated(self.date(day))) if day else ""
+
+    def begins_before(self, day: date | None, last: date) -> str:
+        """Return the sentence that an earlier span, for comparison, starts before the first record.
+
+        `day` is the day of the first record, and `last` is the last day of the earlier span. The sentence
+        says whether the span is partly observed or not at all. It is empty if `day` is None.
+        """
+        if day is None:
+            return ""
+        sentence = self.text("page", "before_unknown" if day > last else "before_partly")
+        return sentence.format(day=self.isolated(self.date(day)))
+
     def full(self, unit: Unit, cell: Cell, column: str = "") -> str:
         """Return the text of a figure, with its confidence interval and sample size (n) in brackets.
 

@@ -46,16 +46,18 @@ def as_xlsx(
     now: float,
     changes: Mapping[str, TableChanges] | None = None,
     heat: HeatMap | None = None,
+    before: Report | None = None,
 ) -> bytes:
     """Return a report as the bytes of an XLSX file.
 
     The first sheet says what the report covers. `now`, the time at which the report is made, is in UTC
-    seconds since the epoch. `changes` adds the columns of a comparison, and `heat` the sheet of a heat map.
+    seconds since the epoch. `changes` adds the columns of a comparison with the report `before`, and `heat`
+    the sheet of a heat map.
     """
     content = BytesIO()
     book = Workbook(content, {"in_memory": True})
     sheets = _Book(book, wording)
-    sheets.cover(report, now)
+    sheets.cover(report, now, before)
     for table in report.tables:
         sheets.table(*shown(table, (changes or {}).get(table.name)))
     if heat is not None:
@@ -81,7 +83,7 @@ class _Book:
         }
         self._bold = book.add_format({"bold": True})
 
-    def cover(self, report: Report, now: float) -> None:
+    def cover(self, report: Report, now: float, before: Report | None) -> None:
         """Add the sheet with the title of the report, its days and queues, its highlights and notes."""
         wording, ask = self._wording, report.ask
         sheet = self._sheet(wording.text("titles", report.name))
@@ -99,9 +101,10 @@ class _Book:
         ]
         texts = [wording.text("notes", note) for note in report.notes]
         texts += [wording.sentence(finding) for finding in report.findings or ()]
-        if report.unobserved:
-            lost = wording.value(Unit.TIME, report.unobserved)
-            texts.append(wording.text("page", "unobserved").format(time=lost))
+        warnings = [wording.unobserved(report.unobserved), wording.begins(report.begins)]
+        if before:
+            warnings.append(wording.begins_before(before.begins, before.ask.last))
+        texts += [each for each in warnings if each]
         place = 0
         for name, fact in facts:
             if fact == "" and place:

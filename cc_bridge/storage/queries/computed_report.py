@@ -35,4 +35,5 @@ def compute_report(
     if name == "lost" and query.by in BY:
         calls = lost_between(connection, query.since, query.until, now, shared)
         report = replace(report, tables=(*report.tables, callback_table(query, calls)))
-    return replace(report, unobserved=source.unobserved())
+    begins = query.later_begin(source.first_record())
+    return replace(report, unobserved=source.unobserved(), begins=begins)

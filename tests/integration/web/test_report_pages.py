@@ -309,7 +309,8 @@ def test_a_persian_spreadsheet_runs_from_right_to_left(as_visitor, engine):
 
 def test_a_csv_has_a_byte_order_mark_and_no_formula(as_visitor):
     browser = as_visitor()
-    text = browser.ask(f"/reports/service?{SPAN}&format=csv&compare=1").body.decode()
+    weeks = "from=2026-10-31&to=2026-11-13"
+    text = browser.ask(f"/reports/service?{weeks}&format=csv&compare=1").body.decode()
     assert text[0] == "\ufeff"
     rows = list(csv.DictReader(StringIO(text[1:])))
     assert [row["queue"] for row in rows] == ["'=billing", "sales", "second", "support"]
@@ -333,6 +334,30 @@ def test_a_page_compares_with_the_span_before(as_visitor):
     assert "▲" not in visits  # the number of calls differs by chance alone
     assert "▲ rose:" in level  # from the day of the planted change waits are shorter
     assert f"before {before['service_level_no_short']['value']:.1f} %" in level
+
+
+def test_days_before_the_first_record_are_not_compared(as_visitor, command):
+    """The database begins on 7 October."""
+    browser = as_visitor()
+    partly = browser.ask("/reports/service?from=2026-10-12&to=2026-10-19&compare=1").body.decode()
+    assert "begins on 2026-10-07: the earlier span is only partly covered" in partly
+    assert "the days before it" not in partly
+    *_, total = Tables(partly).tables["service"]
+    assert re.fullmatch(r"n=[\d,]+|before [\d,]+", total[0][1])
+    assert re.search(r"[+−]\S+; before \S+ %", total[6][1])  # noqa: RUF001
+    nothing = "/reports/service?from=2026-10-01&to=2026-10-20&compare=1"
+    page = browser.ask(nothing).body.decode()
+    assert "begins on 2026-10-07: the earlier span was not observed" in page
+    assert "begins on 2026-10-07: the days before it were not observed" in page
+    assert not [cell for row in Tables(page).tables["service"] for cell in row if "before" in cell[1]]
+    book = openpyxl.load_workbook(BytesIO(browser.ask(f"{nothing}&format=xlsx").body))
+    assert "begins on 2026-10-07: the earlier span" in str([row[0].value for row in book.worksheets[0]])
+    (row, *_) = csv.DictReader(StringIO(browser.ask(f"{nothing}&format=csv").body.decode()[1:]))
+    assert (row["visits_before"], row["visits_change"]) == ("", "")
+    for first, begins in (("2026-10-01", "2026-10-07"), ("2026-10-07", None)):
+        assert (
+            command("service", "--from", first, "--to", "2026-10-20", "--format", "json")["begins"] == begins
+        )
 
 
 def test_the_heat_map_has_each_hour_of_the_week(as_visitor):

@@ -109,13 +109,15 @@ class ReportsPage(PageResource):
         wording = self._settings.localization(request.query, visit.language)
         if request.format == "json":
             return _file(request, as_json(report, wording, visit.now).encode(), "application/json")
-        compared = changes(report, made(request.query_before)) if request.compare else None
+        before = made(request.query_before) if request.compare else None
+        compared = changes(report, before) if before else None
         if request.format == "csv":
             return _csv(request, report, wording, compared)
         heat = reader.heat_map(request.query, request.heat) if request.heat else None
         if request.format == "xlsx":
-            return _file(request, as_xlsx(report, wording, visit.now, compared, heat), _XLSX)
-        page = ReportPage(report, compared, heat, reader.queues(), reader.pbxs())
+            return _file(request, as_xlsx(report, wording, visit.now, compared, heat, before), _XLSX)
+        before_begins = before.begins if before else None
+        page = ReportPage(report, compared, before_begins, heat, reader.queues(), reader.pbxs())
         values = report_values(page, request, visit.visitor, visit.address, wording, visit.now)
         return HtmlAnswer("report.html.j2", values)
 

@@ -30,11 +30,13 @@ class ReportPage:
     """A computed report with all that its page shows beside it.
 
     changes: the changes since the span before, by the name of the table; None without a comparison
+    before_begins: the day of the first record, if it is after the first day of the span before
     queues, pbxs: the names from which the visitor can choose
     """
 
     report: Report
     changes: Mapping[str, TableChanges] | None = None
+    before_begins: date | None = None
     heat: HeatMap | None = None
     queues: Sequence[str] = ()
     pbxs: Sequence[str] = ()
@@ -88,6 +90,11 @@ def report_values(
     """Return the values of the template `report.html.j2`; `now` is in UTC seconds since the epoch."""
     report, ask, span = page.report, page.report.ask, request.span
     addresses = Addresses(address)
+    warnings = (
+        wording.unobserved(report.unobserved),
+        wording.begins(report.begins),
+        wording.begins_before(page.before_begins, span.before_last),
+    )
     return {
         "wording": wording,
         "name": report.name,
@@ -128,7 +135,7 @@ def report_values(
         "notes": [wording.text("notes", note) for note in report.notes],
         "meanings": meanings(report, wording),
         "minimum": wording.figures_of(str(ask.minimum)),
-        "unobserved": wording.value(Unit.TIME, report.unobserved) if report.unobserved else "",
+        "warnings": [each for each in warnings if each],
         "without_persons": not request.persons and report.name == "causes",
     }
 
