@@ -71,6 +71,8 @@ class Column:
 
     If the column shows a KPI, `kpi` is its name, and the KPI's formula is used. Otherwise `kpi` is empty, and
     `formula` has the formula.
+
+    If `signed` is true, each figure is a difference: it is shown with its sign, and that of shares in points.
     """
 
     name: str  # key of the label in texts.toml, and name in CSV and JSON
@@ -79,6 +81,7 @@ class Column:
     formula: str = ""
     has_n: bool = False
     has_interval: bool = False
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ class Localization:
     bands: tuple[int, ...] = ()
     titles: QueueMap[str] = field(default_factory=QueueMap)  # of the queues that have one, by name
     questions: Mapping[str, str] = field(default_factory=dict)  # titles of the questions, by id
+    choices: Mapping[tuple[str, str], str] = field(default_factory=dict)  # titles, by question id and label
 
     @property
     def direction(self) -> str:
@@ -138,6 +139,10 @@ class Localization:
         text: str = catalogue()[self.language]["kinds"].get(kind, {}).get("answer", "{n}")
         return text.format(n=self.figures_of(str(value)))
 
+    def choice(self, question: str, label: str) -> str:
+        """Return the title of a choice of a question, or the choice's label if it has no title."""
+        return printable(self.choices.get((question, label)) or label)
+
     def short(self, score: str) -> str:
         """Return the short label of a score, or the score's name if texts.toml has no such score."""
         kinds: Mapping[str, Any] = catalogue()[self.language]["kinds"]
@@ -170,13 +175,28 @@ class Localization:
         percent = "" if unit is not Unit.PERCENT else "%" if self.digits == "persian" else " %"
         return self.figures_of(f"{value:g}".replace("-", "−") + percent)  # noqa: RUF001 - typography for readers
 
-    def cell(self, unit: Unit, cell: Cell) -> str:
-        """Return the text of a figure: its number, or the words for "no data" or "too few"."""
+    def cell(self, unit: Unit, cell: Cell, *, signed: bool = False) -> str:
+        """Return the text of a figure: its number, or the words for "no data" or "too few".
+
+        If `signed` is true, the figure is a difference of two numbers in the unit, see `difference`.
+        """
         if cell is None:
             return self.text("page", "no_data")
         if not cell.enough:
             return self.text("page", "too_few")
-        return self.value(unit, cell.value)
+        return self.difference(unit, cell.value) if signed else self.value(unit, cell.value)
+
+    def difference(self, unit: Unit, difference: float) -> str:
+        """Return the difference of two numbers in a unit as text, such as `+12.5 points`.
+
+        It has a sign unless it is shown as 0. A difference of shares is in points.
+        """
+        in_points = unit in {Unit.PERCENT, Unit.POINTS}
+        shown_as = Unit.POINTS if in_points else unit
+        size = self.value(shown_as, abs(difference)).removeprefix("+")
+        zero = self.value(shown_as, 0.0).removeprefix("+")
+        sign = "" if size == zero else "+" if difference > 0 else "−"  # noqa: RUF001 - typography for readers
+        return self.text("page", "points").format(n=f"{sign}{size}") if in_points else f"{sign}{size}"
 
     def details(self, unit: Unit, cell: Cell, column: str = "") -> str:
         """Return the confidence interval and the sample size (n) of a figure as text.

@@ -34,6 +34,10 @@ _FORMATS = {
     Unit.POINTS: "+0.0;-0.0;0.0",
     Unit.MEAN: "0.00",
 }
+_DIFFERENCES = {
+    unit: pattern if unit is Unit.POINTS else f"+{pattern};-{pattern};{pattern}"
+    for unit, pattern in _FORMATS.items()
+}
 _DATE = "yyyy-mm-dd"
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\']")  # in the name of a sheet
 _LONGEST_NAME = 31  # characters of the name of a sheet
@@ -79,6 +83,11 @@ class _Book:
         self._numbers = {
             (unit, bold): book.add_format({"num_format": pattern, "bold": bold})
             for unit, pattern in _FORMATS.items()
+            for bold in (False, True)
+        }
+        self._differences = {
+            (unit, bold): book.add_format({"num_format": pattern, "bold": bold})
+            for unit, pattern in _DIFFERENCES.items()
             for bold in (False, True)
         }
         self._bold = book.add_format({"bold": True})
@@ -212,7 +221,10 @@ class _Book:
         bold = row is table.total
         for number, (column, cell) in enumerate(zip(table.columns, row.cells, strict=True)):
             unit = self._wording.unit(column, row)
-            self._write(sheet, line, place, unit, cell, bold)
+            if column.signed and cell and cell.enough:
+                self._write_difference(sheet, line, place, unit, cell.value, bold)
+            else:
+                self._write(sheet, line, place, unit, cell, bold)
             place += 1
             shown = cell if cell and cell.enough else None
             if column.has_n:
@@ -228,11 +240,15 @@ class _Book:
                 change = changes[number]
                 self._write(sheet, line, place, unit, change.before, bold)
                 if change.difference is not None:
-                    as_unit = Unit.POINTS if unit is Unit.PERCENT else unit
-                    sheet.write_number(
-                        line, place + 1, rounded(change.difference), self._numbers[as_unit, bold]
-                    )
+                    self._write_difference(sheet, line, place + 1, unit, change.difference, bold)
                 place += 2
+
+    def _write_difference(
+        self, sheet: Any, line: int, place: int, unit: Unit, difference: float, bold: bool
+    ) -> None:
+        """Write the difference of two figures in a unit; that of shares is in points."""
+        shown_as = Unit.POINTS if unit is Unit.PERCENT else unit
+        sheet.write_number(line, place, rounded(difference), self._differences[shown_as, bold])
 
     def _write(self, sheet: Any, line: int, place: int, unit: Unit, cell: Cell, bold: bool = False) -> None:
         if cell is None:

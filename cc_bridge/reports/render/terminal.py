@@ -125,7 +125,7 @@ def _cells(table: ReportTable, row: ReportRow, wording: Localization) -> Iterato
     for column, cell in zip(table.columns, row.cells, strict=True):
         unit = wording.unit(column, row)
         details = wording.details(unit, cell, column.name)
-        text = Text(wording.cell(unit, cell))
+        text = Text(wording.cell(unit, cell, signed=column.signed))
         if details:
             text.append(f"\n{details}", style="dim")
         yield text

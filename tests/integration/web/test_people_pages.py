@@ -213,6 +213,9 @@ def test_what_cannot_be_taken(people, visitor, fields, code):
 def test_a_number_is_found_in_any_form(people, number):
     answer = people.page(f"/customers?q={quote(number)}")
     assert answer.code == 303
+    assert answer.headers["location"].endswith("/customers/09121110001")
+    for typed in (answer.headers["location"], f"/customers/{quote(number)}"):
+        assert '<a class="phone" href="tel:09121110001">09121110001</a>' in people.text(typed)
     page = people.text(answer.headers["location"])
     assert "C-17" in page
     assert "/calls/main/2.1" in page

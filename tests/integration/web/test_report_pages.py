@@ -153,7 +153,14 @@ def expected(table, wording):
     rows = [*table["rows"], *([table["total"]] if table["total"] else [])]
     columns = [one for one in table["columns"] if any(row[one["name"]] for row in rows)]
     return [
-        [wording.cell(Unit(row.get("unit", one["unit"])), figure(row[one["name"]])) for one in columns]
+        [
+            wording.cell(
+                Unit(row.get("unit", one["unit"])),
+                figure(row[one["name"]]),
+                signed=one["name"] == "difference",
+            )
+            for one in columns
+        ]
         for row in rows
     ]
 
@@ -336,6 +343,20 @@ def test_a_page_compares_with_the_span_before(as_visitor):
     assert f"before {before['service_level_no_short']['value']:.1f} %" in level
 
 
+def test_a_difference_has_its_sign_and_unit(as_visitor):
+    page = as_visitor().ask(address("change", "queue")).body.decode()
+    found = {row[0][0].rpartition(" ")[2]: row[2][0] for row in Tables(page).tables["change"] if row}
+    assert {"%", "s"} <= found.keys()
+    for unit, difference in found.items():
+        expected = "points" if unit == "%" else unit if unit == "s" else r"\S+"
+        assert re.fullmatch(rf"[+−]\S+ {expected}|[+−]\d\.\d\d", difference), difference  # noqa: RUF001
+    assert "Answered yes" in page
+    book = openpyxl.load_workbook(
+        BytesIO(as_visitor().ask(address("change", "queue", "format=xlsx")).body)
+    ).worksheets[1]
+    assert book.cell(2, book.max_column).number_format == "+0.0;-0.0;0.0"
+
+
 def test_days_before_the_first_record_are_not_compared(as_visitor, command):
     """The database begins on 7 October."""
     browser = as_visitor()
@@ -344,7 +365,7 @@ def test_days_before_the_first_record_are_not_compared(as_visitor, command):
     assert "the days before it" not in partly
     *_, total = Tables(partly).tables["service"]
     assert re.fullmatch(r"n=[\d,]+|before [\d,]+", total[0][1])
-    assert re.search(r"[+−]\S+; before \S+ %", total[6][1])  # noqa: RUF001
+    assert re.search(r"[+−]\S+ points; before \S+ %", total[6][1])  # noqa: RUF001
     nothing = "/reports/service?from=2026-10-01&to=2026-10-20&compare=1"
     page = browser.ask(nothing).body.decode()
     assert "begins on 2026-10-07: the earlier span was not observed" in page

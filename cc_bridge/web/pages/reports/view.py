@@ -21,7 +21,6 @@ from cc_bridge.web.pages.reports.request import ReportRequest
 
 __all__ = ["ReportPage", "report_values"]
 
-_MINUS = "\N{MINUS SIGN}"
 _SETTINGS = {"threshold"}  # columns that show a setting of the queues and not a measurement
 
 
@@ -237,7 +236,7 @@ class _CellViews:
         for column, cell, change in zip(self._table.columns, row.cells, changes, strict=True):
             unit = self._wording.unit(column, row)
             yield _Cell(
-                self._wording.cell(unit, cell),
+                self._wording.cell(unit, cell, signed=column.signed),
                 self._wording.details(unit, cell, column.name),
                 cell is None or not cell.enough,
                 calls_address(self._report, self._table, row, column) if linked else "",
@@ -251,15 +250,10 @@ def _change(wording: Localization, unit: Unit, change: Change) -> _Change | None
     before = wording.cell(unit, change.before)
     if change.difference is None:
         return _Change("", before, "")
-    of_points = Unit.POINTS if unit is Unit.PERCENT else unit
-    size = wording.value(of_points, abs(change.difference)).removeprefix("+")
-    sign = "" if size == wording.value(of_points, 0.0).removeprefix("+") else _sign(change.difference)
-    trend = ("up" if change.difference > 0 else "down") if change.clear and sign else ""
-    return _Change(f"{sign}{size}", before, trend)
-
-
-def _sign(difference: float) -> str:
-    return "+" if difference > 0 else _MINUS
+    text = wording.difference(unit, change.difference)
+    is_shown = text != wording.difference(unit, 0.0)
+    trend = ("up" if change.difference > 0 else "down") if change.clear and is_shown else ""
+    return _Change(text, before, trend)
 
 
 # -- heat map
