@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from cc_bridge.kpis.catalogue import KPIS, Kpi
 from cc_bridge.kpis.question_kinds import SCORES
-from cc_bridge.kpis.units import Unit
+from cc_bridge.kpis.units import Unit, half_up
 from cc_bridge.queue_names import QueueMap
 from cc_bridge.reports.calendar import Days, day_of, persian
 from cc_bridge.reports.figures import Cell, Column, Highlight, KeyKind, ReportRow
@@ -115,6 +115,11 @@ class Localization:
         words: Mapping[str, str] = catalogue()[self.language][part]
         return words.get(name, name)
 
+    def sheet(self, table: str) -> str:
+        """Return the title of a table, shortened to at most 31 characters for the name of a sheet."""
+        short = self.text("sheets", table)
+        return short if short != table else self.text("tables", table)
+
     def label(self, column: Column) -> str:
         """Return the heading of a column in the reader's language."""
         return self.text("columns", column.name)
@@ -163,7 +168,7 @@ class Localization:
             text = duration(value, self.language, whole_minutes=unit is Unit.TIME)
         else:
             sign = "+" if unit is Unit.POINTS else ""
-            text = f"{value:{sign},.{unit.decimals}f}".replace("-", "−")  # noqa: RUF001 - typography for readers
+            text = f"{half_up(value, unit.decimals):{sign}z,f}".replace("-", "−")  # noqa: RUF001 - typography for readers
             if unit is Unit.PERCENT:
                 text += "%" if self.digits == "persian" else " %"
         return self.figures_of(text)
@@ -278,15 +283,17 @@ class Localization:
             case Dimension.WAIT_BAND:
                 return self._band(int(key))
             case Dimension.QUEUE:
-                return printable(self.titles.get(str(key), str(key))) or self.text("page", "none")
+                return printable(self.titles.get(str(key), str(key))) or self.text("page", "no_queue")
             case Dimension.STAGE:
                 return self.text("stages", str(key) or "none")
             case KeyKind.QUESTION:
                 return printable(self.questions.get(str(key)) or str(key))
             case KeyKind.WORD:
                 return printable(self.text("words", str(key)))
+            case Dimension.AGENT:
+                return printable(str(key)) or self.text("page", "no_agent")
             case _:
-                return printable(str(key)) or self.text("page", "none")
+                return printable(str(key)) or self.text("page", "unknown")
 
     def unit(self, column: Column, row: ReportRow) -> Unit:
         return row.unit or column.unit
@@ -314,7 +321,7 @@ class Localization:
 
     def _band(self, number: int) -> str:
         if number < 0:
-            return self.text("page", "none")
+            return self.text("page", "unknown")
         bounds = [duration(bound, self.language) for bound in self.bands]
         if number == 0:
             text = self.text("page", "up_to").format(high=bounds[0])

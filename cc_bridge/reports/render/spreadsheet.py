@@ -14,13 +14,12 @@ from typing import Any
 
 from xlsxwriter import Workbook
 
-from cc_bridge.kpis.units import Unit
+from cc_bridge.kpis.units import Unit, stored
 from cc_bridge.reports.calendar import day_of
 from cc_bridge.reports.comparison import Change, TableChanges, shown
 from cc_bridge.reports.figures import Cell, Column, KeyKind, Report, ReportRow, ReportTable
 from cc_bridge.reports.heat_map import HOURS, HeatMap
 from cc_bridge.reports.query import Dimension, Group
-from cc_bridge.reports.render.data import rounded
 from cc_bridge.reports.render.localization import Localization, time_of_day
 from cc_bridge.safe_text.printable import printable
 
@@ -40,7 +39,6 @@ _DIFFERENCES = {
 }
 _DATE = "yyyy-mm-dd"
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\']")  # in the name of a sheet
-_LONGEST_NAME = 31  # characters of the name of a sheet
 _WIDTHS = 12, 28  # characters: of a column with figures, of a column with keys
 
 
@@ -130,7 +128,7 @@ class _Book:
 
     def table(self, table: ReportTable, changes: TableChanges | None) -> None:
         """Add the sheet of a table."""
-        sheet = self._sheet(self._wording.text("tables", table.name))
+        sheet = self._sheet(self._wording.sheet(table.name))
         headings = [*self._key_headings(table)]
         keys = len(headings)
         headings += [each for column in table.columns for each in self._headings(column, changes is not None)]
@@ -165,12 +163,12 @@ class _Book:
     # -- inside
 
     def _sheet(self, title: str) -> Any:
-        """Return a new sheet with this title, shortened and numbered as spreadsheets demand."""
-        name = whole = _FORBIDDEN.sub(" ", title)[:_LONGEST_NAME].strip() or "-"
+        """Return a new sheet with this title, numbered if there is another one with it."""
+        name = whole = _FORBIDDEN.sub(" ", title)
         number = 1
         while name.casefold() in self._names:
             number += 1
-            name = f"{whole[: _LONGEST_NAME - 3]} {number}"
+            name = f"{whole} {number}"
         self._names.add(name.casefold())
         sheet = self._book.add_worksheet(name)
         if self._wording.direction == "rtl":
@@ -234,7 +232,7 @@ class _Book:
             if column.has_interval:
                 for step, bound in enumerate((shown.low, shown.high) if shown else ()):
                     if bound is not None:
-                        sheet.write_number(line, place + step, rounded(bound), self._numbers[unit, bold])
+                        sheet.write_number(line, place + step, stored(bound), self._numbers[unit, bold])
                 place += 2
             if changes is not None:
                 change = changes[number]
@@ -248,12 +246,12 @@ class _Book:
     ) -> None:
         """Write the difference of two figures in a unit; that of shares is in points."""
         shown_as = Unit.POINTS if unit is Unit.PERCENT else unit
-        sheet.write_number(line, place, rounded(difference), self._differences[shown_as, bold])
+        sheet.write_number(line, place, stored(difference), self._differences[shown_as, bold])
 
     def _write(self, sheet: Any, line: int, place: int, unit: Unit, cell: Cell, bold: bool = False) -> None:
         if cell is None:
             return
         if cell.enough:
-            sheet.write_number(line, place, rounded(cell.value), self._numbers[unit, bold])
+            sheet.write_number(line, place, stored(cell.value), self._numbers[unit, bold])
         else:
             sheet.write_string(line, place, self._wording.text("page", "too_few"), self._weak)

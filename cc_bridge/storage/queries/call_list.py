@@ -55,7 +55,8 @@ def read_calls(
         return CallListPart(count, int(marked or 0), ())
     columns: list[Any] = [*table.c, mark.label("marked")]
     if wanted.kind is ListKind.ANSWERS:
-        columns += [survey_attempts.c.call_id, survey_attempts.c.queue.label("attempt_queue")]
+        s = survey_attempts.c
+        columns += [s.call_id, s.queue.label("attempt_queue"), s.agent.label("attempt_agent")]
     newest = [at.desc(), *(column.desc() for column in table.primary_key if column is not at)]
     page = select(*columns).select_from(found.source).where(*found.where).order_by(*newest)
     rows = connection.execute(page.offset(skip).limit(most)).all()

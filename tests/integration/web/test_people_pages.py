@@ -369,6 +369,13 @@ def test_the_page_of_an_agent(people):
     assert 'href="/agents/Reza%20R?from=2026-11-20' in people.text("/agents?from=2026-11-20")
 
 
+def test_the_row_of_all_agents_has_sample_sizes_too(people):
+    page = re.sub("[\u2066-\u2069]", "", people.text("/agents?from=2026-11-20&lang=en"))
+    (total,) = re.findall(r"<tfoot>.*?</tfoot>", page, re.DOTALL)
+    (row,) = (row for row in re.findall(r"<tr>.*?</tr>", page, re.DOTALL) if ">Reza R<" in row)
+    assert re.findall(r"<small>(n=\d+)", row) == re.findall(r"<small>(n=\d+)", total) != []
+
+
 def test_the_page_of_the_system(people):
     page = re.sub(r"<[^>]+>|\s+", " ", people.text("/system?lang=en"))
     assert "Link to the PBX Well" in re.sub(" +", " ", page)

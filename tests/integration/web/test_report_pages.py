@@ -201,6 +201,8 @@ def test_a_span_is_a_day_week_or_month_of_the_calendar(as_visitor, engine):
     assert days("") == ("2026-11-01", "2026-11-16")  # this month until today
     assert days("span=week") == ("2026-11-16", "2026-11-16")
     assert days("span=month&from=2026-10-20") == ("2026-10-01", "2026-10-31")
+    assert days("span=month&to=2026-10-20") == ("2026-10-01", "2026-10-31")
+    assert days("span=month&from=2026-10-01&to=2026-10-31") == ("2026-10-01", "2026-10-31")
     assert days("span=day&from=2026-10-20") == ("2026-10-20", "2026-10-20")
     assert days("from=2026-10-20&to=1405/08/03") == ("2026-10-20", "2026-10-25")
     persian = {"reports": {"calendar": "persian", "first_weekday": "sat"}}
@@ -213,6 +215,7 @@ def test_a_span_is_a_day_week_or_month_of_the_calendar(as_visitor, engine):
     [
         ("/reports/nothing", 404, "there is no report"),
         ("/reports/service?by=agent", 400, "by: choose one of queue, hour,"),
+        ("/reports/service?span=month&from=2026-10-01&to=2026-10-15", 400, "leave out span for both"),
         ("/reports/service?span=year", 400, "span: must be"),
         ("/reports/service?from=2026-13-01", 400, "from: "),
         ("/reports/service?from=2026-11-02&to=2026-11-01", 400, "is after the last"),
@@ -267,6 +270,17 @@ def test_a_lead_sees_the_agents_of_the_own_queues(as_visitor, command):
     assert nobody.ask(f"/reports/agents?{SPAN}").code == 403
 
 
+def test_the_filter_of_a_lead_offers_own_and_chosen_queues(as_visitor):
+    def offered(visitor, more=""):
+        page = as_visitor(visitor).ask(f"/reports/service?{SPAN}{more}").body.decode()
+        return re.findall(r'<option value="(\w+)"', page.partition('<select name="queue">')[2])
+
+    assert offered(SARA) == ["sales"]
+    assert offered(SARA, "&queue=support") == ["sales", "support"]
+    for visitor in (ADMIN, VIEWER):
+        assert offered(visitor) == ["sales", "second", "support"]
+
+
 @pytest.mark.parametrize(("name", "by"), EVERY)
 def test_a_spreadsheet_has_the_numbers_and_their_types(as_visitor, name, by):
     browser = as_visitor()
@@ -276,6 +290,7 @@ def test_a_spreadsheet_has_the_numbers_and_their_types(as_visitor, name, by):
     printed = json.loads(browser.ask(address(name, by, "format=json")).body)
     tables = printed["tables"]
     cover, *sheets = book.worksheets
+    assert len({sheet.title for sheet in book}) == len(tables) + 1
     assert len(sheets) == len(tables)
     assert datetime(FIRST.year, FIRST.month, FIRST.day) in [row[1].value for row in cover.iter_rows()]  # noqa: DTZ001
     for sheet, table in zip(sheets, tables, strict=True):

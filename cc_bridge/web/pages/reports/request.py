@@ -110,7 +110,12 @@ def _span(asked: ReportArguments, name: str, today: date, days: Days) -> ReportS
     if length is None and not (first or last) and name != "change":
         length = SpanLength.MONTH
     if length is not None:
-        return chosen_span(length, first or last or today, today, days)
+        span = chosen_span(length, first or last or today, today, days)
+        if first and last and (first, last) != (span.first, span.last):
+            raise PageError(
+                400, f"span={length} is the {length} of one day: give from or to, or leave out span for both"
+            )
+        return span
     last = last or max(today, first or today)
     first = first or (last - timedelta(_CHANGE_DAYS - 1) if name == "change" else days.first_of_month(last))
     if first > last:

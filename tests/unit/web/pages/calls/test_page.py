@@ -246,7 +246,7 @@ def test_the_file_has_the_rows_and_starts_with_a_byte_order_mark():
         "queue": "sales", "agents": "Ali Rezaei", "number": "09121234567", "customer": "<b>Sara</b>",
         "result": "answered",
         "wait_seconds": "12.000", "talk_seconds": "65.000",
-        "answers": "satisfaction=4, solved=1", "counted": "yes",
+        "answers": "satisfaction=4, solved=1, reason=2", "counted": "yes",
     }  # fmt: skip
 
 
