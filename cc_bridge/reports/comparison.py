@@ -18,7 +18,7 @@ from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import Cell, Column, Report, ReportRow, ReportTable, apart, comparable
 from cc_bridge.reports.query import Dimension
 
-__all__ = ["Change", "TableChanges", "changes", "shown"]
+__all__ = ["Change", "TableChanges", "changes", "has_changes", "shown"]
 
 _NORMAL = NormalDist()
 _NOT_COUNTED = {"open_hours"}  # a number of the configuration, which does not vary by chance
@@ -44,6 +44,12 @@ class TableChanges:
 
     rows: tuple[tuple[Change, ...], ...]
     total: tuple[Change, ...] | None = None
+
+
+def has_changes(changes: TableChanges) -> bool:
+    """Return whether a table has a figure that is compared with an earlier one."""
+    rows = (*changes.rows, changes.total or ())
+    return any(change.difference is not None for row in rows for change in row)
 
 
 def shown(table: ReportTable, changes: TableChanges | None) -> tuple[ReportTable, TableChanges | None]:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from cc_bridge.kpis.units import Unit
-from cc_bridge.reports.comparison import Change, TableChanges, shown
+from cc_bridge.reports.comparison import Change, TableChanges, has_changes, shown
 from cc_bridge.reports.figures import Cell, Report, ReportRow, ReportTable
 from cc_bridge.reports.heat_map import HOURS, LEVELS_OF_HEAT, HeatMap, HeatMeasure
 from cc_bridge.reports.query import Dimension, ReportQuery
@@ -102,6 +102,7 @@ def report_values(
         "last": wording.date(ask.last),
         "before": (wording.date(span.before_first), wording.date(span.before_last)),
         "compared": page.changes is not None,
+        "has_changes": any(has_changes(table) for table in (page.changes or {}).values()),
         "running": ask.days.today(now) <= ask.last,
         "made": wording.instant(now),
         "zone": str(ask.days.zone or ""),
