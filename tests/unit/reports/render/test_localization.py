@@ -70,7 +70,7 @@ def test_the_name_of_a_sheet_is_a_whole_title(language):
         (Unit.MEAN, 4.4349999, "4.44"),  # 4.435 in JSON, CSV and XLSX
         (Unit.MEAN, 4.434999, "4.43"),
         (Unit.PERCENT, 12.25, "12.3 %"),
-        (Unit.POINTS, -0.04, "0.0"),
+        (Unit.POINTS, -0.04, "+0.0"),
         (Unit.POINTS, -0.05, "−0.1"),
         (Unit.COUNT, 1234.5, "1,235"),
         (Unit.SECONDS, 0.25, "0.3 s"),
