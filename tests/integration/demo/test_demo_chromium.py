@@ -40,7 +40,7 @@ COMPLETE = {
     "/reports/service?by=weekday&compare=1&heat=offered": "table.heat",
     **{f"/reports/{name}": "table.figures" for name in REPORTS},
     "/calls": CALL,
-    "/lost?show=todo": "tbody button",
+    "/lost?show=todo&queue=vip": "tbody button",
     "/follow-ups": "#list li",
     "/customers?q=C-101": "ul.cards",
     "/customers/09350000010": "caption",
@@ -120,4 +120,14 @@ def test_axe_core_finds_no_fault_in_light_and_dark(browser, demo, language):
     found += faults(page, demo["Agent 304"], "#scores > *")
     assert found == []
     stranger.close()
+    page.close()
+
+
+def test_axe_core_finds_planted_faults(browser, demo):
+    page = browser.page(width=1280)
+    assert list(faults(page, f"{demo['pages']}login", "main form")) == []
+    page.value("document.querySelector('main').innerHTML += '<img src=\"/app/icon.svg\">'")
+    page.value("document.querySelector('h1').style.color = '#222'")  # the page is dark
+    assert {rule for rule, _ in violations(page)} == {"image-alt", "color-contrast"}
+    assert [rule for rule, _ in violations(page, colours=True)] == ["color-contrast"]
     page.close()
