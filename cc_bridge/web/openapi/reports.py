@@ -56,7 +56,7 @@ class ReportArguments(Arguments):
     last: Day | None = Field(
         None,
         alias="to",
-        description=f"last day; a span has at most {MOST_DAYS} days",
+        description=f"last day; a span has at most {MOST_DAYS} days; with `span`, give `from` or `to`",
         examples=["2026-11-30"],
     )
     by: Dimension | None = Field(
@@ -133,6 +133,9 @@ class ReportFile(BaseModel):
     pbx: str | None
     queues: list[str] | None = Field(description="null: all queues")
     minimum: int = Field(description="number of calls or answers that make a figure")
+    begins: date | None = Field(
+        description="day of the first record, if it is after the first day; else null"
+    )
     unobserved_seconds: float = Field(description="seconds of the span in which the PBX was not observed")
     tables: list[ReportTableFile]
     findings: list[ReportFinding] | None = Field(description="null for a report without highlights")
