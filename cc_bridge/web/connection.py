@@ -263,7 +263,8 @@ class HttpConnection(HTTPChannel):
         self._abort_after(_LINGER_SECONDS)
 
     def _answer(self) -> None:
-        self.transport.resumeProducing()  # shows when the peer leaves
+        if len(self._buffer) <= _MAX_WAITING_BYTES:
+            self.transport.resumeProducing()  # shows when the peer leaves
         super().allContentReceived()  # type: ignore[no-untyped-call]
 
     def _read_on(self) -> None:

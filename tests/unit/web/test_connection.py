@@ -153,6 +153,24 @@ def test_what_such_a_peer_sends_does_not_pile_up(house):
     assert len(peer.protocol._buffer) < 100_000
 
 
+@pytest.mark.parametrize("path", [b"/page", b"/late"])
+def test_nor_does_what_a_peer_sends_that_reads_its_answers(house, path):
+    peer = Peer(house.site)
+    most = 0
+    for _ in range(50):
+        peer.reads = False  # until the whole answer is in the transport's buffer
+        house.turn()
+        for _ in range(3):
+            if peer.producerState == "producing":
+                peer.send(GET.replace(b"/page", path) * 1500)  # as much as the transport reads at once
+        while house.late.requests:
+            house.late.requests.pop().finish()
+        most = max(most, len(peer.protocol._buffer) + sum(map(len, peer.protocol._dataBuffer)))
+        peer.read_on()
+    assert most < 100_000
+    assert peer.answers >= 49
+
+
 def test_one_request_is_answered_in_each_turn_of_the_reactor(house):
     peers = [Peer(house.site) for _ in range(5)]
     for peer in peers:
