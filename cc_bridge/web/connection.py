@@ -27,6 +27,7 @@ __all__ = ["MAX_BODY_BYTES", "ConnectionOwner", "HttpConnection", "HttpLimits", 
 MAX_BODY_BYTES = 16_384  # longer than the longest body that a page reads
 # Chunks of one byte each would take the decoder long, so the bytes around them are limited too.
 _MAX_CHUNKED_BYTES = 2 * MAX_BODY_BYTES
+_MAX_DISCARDED_BYTES = 262_144  # of a body that was refused; the peer can send no more after that
 _MAX_WAITING_BYTES = 16_384  # of requests that arrive while another one is answered
 _MOST_DIGITS = 15  # of a Content-Length; Python refuses to read thousands of digits
 _LONGEST_NAME = 64  # of a header; Twisted never forgets the first 10,000 different names
@@ -121,6 +122,7 @@ class HttpConnection(HTTPChannel):
         self._refused = False
         self._between_requests = True
         self._chunked_bytes = 0
+        self._discarded_bytes = 0
 
     # -- called by Twisted
 
@@ -133,6 +135,7 @@ class HttpConnection(HTTPChannel):
         Twisted's own method would let each part extend the limit.
         """
         if self._refused:
+            self._discard(data)
             return
         if data and self._between_requests:
             self._between_requests = False
@@ -236,7 +239,8 @@ class HttpConnection(HTTPChannel):
     def refuse_body(self) -> None:
         """Refuse the request because its body is too long, and close the connection a little later.
 
-        What the peer still sends is discarded.
+        What the peer still sends is discarded. Reading all of it would take much time, so after 256 KiB the
+        transport reads no more.
         """
         if self._refused:
             return
@@ -273,6 +277,12 @@ class HttpConnection(HTTPChannel):
         self.transport.resumeProducing()
         if self._buffer:
             self.dataReceived(b"")
+
+    def _discard(self, data: bytes) -> None:
+        """Discard a part of a body that was refused; read no more if there was much of it already."""
+        self._discarded_bytes += len(data)
+        if self._discarded_bytes > _MAX_DISCARDED_BYTES:
+            self.transport.pauseProducing()
 
     def _abort_after(self, seconds: float) -> None:
         """Close the connection after `seconds`, unless it is closed before."""

@@ -261,6 +261,19 @@ def test_a_longer_body_is_refused_before_it_is_read(house, request_):
     assert house.page.answered == 0
 
 
+def test_of_a_refused_body_not_much_is_read(house):
+    peer = Peer(house.site)
+    peer.send(post(length=20 << 20))
+    sent = 0
+    while peer.producerState == "producing" and sent < 20 << 20:
+        peer.send(b"a" * 65_536)
+        sent += 65_536
+    assert 262_144 <= sent <= 400_000
+    assert Response(peer.take()).code == 413
+    house.clock.advance(1)
+    assert house.site.connections == 0
+
+
 def test_no_body_is_parsed_as_a_form(house):
     peer = Peer(house.site)
     peer.send(post(b"a=1&b=2", kind="application/x-www-form-urlencoded", path="/page?q=%D8%B3"))
