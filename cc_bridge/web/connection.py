@@ -111,6 +111,7 @@ class HttpConnection(HTTPChannel):
     """One connection of a peer to the site.
 
     answering: a request is being answered, or waits for its turn to be
+    peer: the address of the other end, as the site knows it
     """
 
     site: ConnectionOwner
@@ -119,6 +120,7 @@ class HttpConnection(HTTPChannel):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.answering = False
+        self.peer = "?"
         self._refused = False
         self._between_requests = True
         self._chunked_bytes = 0
@@ -191,12 +193,12 @@ class HttpConnection(HTTPChannel):
     def requestDone(self, request: Request) -> None:  # noqa: N802
         """End the answer to a request. The next one is read after the answer has left for the network."""
         self.answering = False
+        self.site.moved(self)
         rest, self._dataBuffer = b"".join(self._dataBuffer), []
         super().requestDone(request)  # type: ignore[no-untyped-call]
         if not self.persistent:
             self._abort_after(_UNREAD_SECONDS)
             return
-        self.site.moved(self)
         self._buffer = rest + self._buffer  # of LineReceiver
         self._between_requests = not self._buffer
         idle = _IDLE_SECONDS if self._between_requests else self.site.limits.request_seconds

@@ -3,13 +3,14 @@
 If the configured port is 0, the system chooses a port, which is known once the service listens.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IProtocolFactory
 
-from cc_bridge.daemon.process.tcp_port import TcpPort
+from cc_bridge.daemon.process.tcp_port import ACCEPTED_AT_ONCE, TcpPort
 from cc_bridge.daemon.service import Context, DaemonService
 
 __all__ = ["ListeningService"]
@@ -18,12 +19,20 @@ __all__ = ["ListeningService"]
 class ListeningService(DaemonService):
     """A service that listens on a TCP port.
 
-    `privilegedStartService` opens the port; it raises CannotListenError if the port is in use.
+    `privilegedStartService` opens the port; it raises CannotListenError if the port is in use. `room` returns
+    how many connections the factory has room for; further ones wait.
     """
 
-    def __init__(self, context: Context, host: str, port: int, factory: IProtocolFactory) -> None:
+    def __init__(
+        self,
+        context: Context,
+        host: str,
+        port: int,
+        factory: IProtocolFactory,
+        room: Callable[[], int] = lambda: ACCEPTED_AT_ONCE,
+    ) -> None:
         super().__init__(context)
-        self._where = host, port, factory, context.reactor
+        self._where = host, port, factory, context.reactor, room
         self._port: TcpPort | None = None
 
     @property

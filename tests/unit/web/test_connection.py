@@ -400,6 +400,7 @@ def test_the_connection_that_waited_longest_makes_room(house):
     asking.send(GET)
     third.send(b"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n")
     house.turn()
+    house.clock.advance(0.1)
     new = Peer(house.site)
     assert (quiet.disconnected, asking.disconnected, third.disconnected) == (True, False, False)
     assert house.site.connections == 3
@@ -411,6 +412,44 @@ def test_the_connection_that_waited_longest_makes_room(house):
     same_peer = IPv4Address("TCP", "192.0.2.7", 6)
     assert house.site.buildProtocol(same_peer) is None  # all have a request in progress
     assert house.site.refused == {"busy": 3}
+
+
+def test_a_new_connection_and_an_answered_one_stay_for_a_tenth_of_a_second():
+    house = House(connections=2)
+    assert house.site.room() == 2
+    first, second = Peer(house.site), Peer(house.site)
+    assert house.site.room() == 0
+    assert house.site.buildProtocol(IPv4Address("TCP", "192.0.2.7", 6)) is None
+    house.clock.advance(0.0625)
+    first.send(GET)
+    house.clock.advance(0.0625)
+    assert house.site.room() == 1
+    Peer(house.site)
+    assert (first.disconnected, second.disconnected) == (False, True)
+    house.clock.advance(0.1)
+    assert house.site.room() == 2
+
+
+@pytest.mark.parametrize("keep", [b"", b"Connection: close\r\n"])
+def test_an_answer_has_a_tenth_of_a_second_to_leave(keep):
+    house = House(connections=1)
+    peer = Peer(house.site, reads=False)
+    house.clock.advance(5)
+    peer.send(GET.replace(b"\r\n\r\n", b"\r\n" + keep + b"\r\n"))
+    assert house.site.room() == 0
+    house.clock.advance(0.125)
+    assert house.site.room() == 1
+
+
+def test_the_greediest_peer_loses_an_idle_connection_first():
+    house = House(connections=4)
+    modest = Peer(house.site, address="192.0.2.1")
+    greedy = [Peer(house.site, address="192.0.2.66") for _ in range(3)]
+    house.clock.advance(1)
+    Peer(house.site, address="192.0.2.2")
+    house.clock.advance(1)
+    Peer(house.site, address="192.0.2.66")
+    assert [peer.disconnected for peer in [modest, *greedy]] == [False, True, True, False]
 
 
 def test_a_peer_with_many_connections_makes_room_for_others():
@@ -435,8 +474,9 @@ def test_the_limit_is_logged_once_a_minute():
         house = House(connections=1)
         for seconds in (0, 0, 30, 31):
             house.clock.advance(seconds)
-            Peer(house.site)
-            Peer(house.site)
+            for _ in range(2):
+                Peer(house.site)
+                house.clock.advance(0.1)
     finally:
         globalLogPublisher.removeObserver(lines.append)
     assert [line["times"] for line in lines if "times" in line] == [1, 5]
