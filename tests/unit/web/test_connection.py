@@ -162,7 +162,7 @@ def test_nor_does_what_a_peer_sends_that_reads_its_answers(house, path):
         house.turn()
         for _ in range(3):
             if peer.producerState == "producing":
-                peer.send(GET.replace(b"/page", path) * 1500)  # as much as the transport reads at once
+                peer.send(GET.replace(b"/page", path) * 1500)  # as much as the transport reads in one go
         while house.late.requests:
             house.late.requests.pop().finish()
         most = max(most, len(peer.protocol._buffer) + sum(map(len, peer.protocol._dataBuffer)))

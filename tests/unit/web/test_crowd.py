@@ -18,7 +18,7 @@ GET = b"GET /page HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 class Page(LeafResource):
     def answer(self, request):
-        return b"x" * 100_000  # more than the transport sends at once
+        return b"x" * 100_000  # more than the transport sends in one go
 
 
 def test_all_of_a_crowd_that_is_larger_than_the_limit_are_served():
