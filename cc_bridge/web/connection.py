@@ -27,6 +27,7 @@ __all__ = ["MAX_BODY_BYTES", "ConnectionOwner", "HttpConnection", "HttpLimits", 
 MAX_BODY_BYTES = 16_384  # longer than the longest body that a page reads
 # Chunks of one byte each would take the decoder long, so the bytes around them are limited too.
 _MAX_CHUNKED_BYTES = 2 * MAX_BODY_BYTES
+_MAX_DISCARDED_BYTES = 262_144  # of a body that was refused; the peer can send no more after that
 _MAX_WAITING_BYTES = 16_384  # of requests that arrive while another one is answered
 _MOST_DIGITS = 15  # of a Content-Length; Python refuses to read thousands of digits
 _LONGEST_NAME = 64  # of a header; Twisted never forgets the first 10,000 different names
@@ -110,6 +111,7 @@ class HttpConnection(HTTPChannel):
     """One connection of a peer to the site.
 
     answering: a request is being answered, or waits for its turn to be
+    peer: the address of the other end, as the site knows it
     """
 
     site: ConnectionOwner
@@ -118,9 +120,11 @@ class HttpConnection(HTTPChannel):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.answering = False
+        self.peer = "?"
         self._refused = False
         self._between_requests = True
         self._chunked_bytes = 0
+        self._discarded_bytes = 0
 
     # -- called by Twisted
 
@@ -133,6 +137,7 @@ class HttpConnection(HTTPChannel):
         Twisted's own method would let each part extend the limit.
         """
         if self._refused:
+            self._discard(data)
             return
         if data and self._between_requests:
             self._between_requests = False
@@ -188,12 +193,12 @@ class HttpConnection(HTTPChannel):
     def requestDone(self, request: Request) -> None:  # noqa: N802
         """End the answer to a request. The next one is read after the answer has left for the network."""
         self.answering = False
+        self.site.moved(self)
         rest, self._dataBuffer = b"".join(self._dataBuffer), []
         super().requestDone(request)  # type: ignore[no-untyped-call]
         if not self.persistent:
             self._abort_after(_UNREAD_SECONDS)
             return
-        self.site.moved(self)
         self._buffer = rest + self._buffer  # of LineReceiver
         self._between_requests = not self._buffer
         idle = _IDLE_SECONDS if self._between_requests else self.site.limits.request_seconds
@@ -236,7 +241,8 @@ class HttpConnection(HTTPChannel):
     def refuse_body(self) -> None:
         """Refuse the request because its body is too long, and close the connection a little later.
 
-        What the peer still sends is discarded.
+        What the peer still sends is discarded. Reading all of it would take much time, so after 256 KiB the
+        transport reads no more.
         """
         if self._refused:
             return
@@ -263,7 +269,8 @@ class HttpConnection(HTTPChannel):
         self._abort_after(_LINGER_SECONDS)
 
     def _answer(self) -> None:
-        self.transport.resumeProducing()  # shows when the peer leaves
+        if len(self._buffer) <= _MAX_WAITING_BYTES:
+            self.transport.resumeProducing()  # shows when the peer leaves
         super().allContentReceived()  # type: ignore[no-untyped-call]
 
     def _read_on(self) -> None:
@@ -272,6 +279,12 @@ class HttpConnection(HTTPChannel):
         self.transport.resumeProducing()
         if self._buffer:
             self.dataReceived(b"")
+
+    def _discard(self, data: bytes) -> None:
+        """Discard a part of a body that was refused; read no more if there was much of it already."""
+        self._discarded_bytes += len(data)
+        if self._discarded_bytes > _MAX_DISCARDED_BYTES:
+            self.transport.pauseProducing()
 
     def _abort_after(self, seconds: float) -> None:
         """Close the connection after `seconds`, unless it is closed before."""
