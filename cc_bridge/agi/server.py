@@ -29,13 +29,12 @@ from cc_bridge.agi.foreign_requests import ForeignRequests
 from cc_bridge.agi.request import AgiEnvironmentReader, BadAgiEnvironment, Request
 from cc_bridge.web.rate_limit import LogLimiter
 
-__all__ = ["BACKLOG", "AgiLimits", "FastAgiFactory", "Handler"]
+__all__ = ["AgiLimits", "FastAgiFactory", "Handler"]
 
 _log = Logger()
 
 Handler = Callable[[Request, AgiChannel], Coroutine[Any, Any, None]]
 
-BACKLOG = 1024  # connections to be accepted; with Twisted's 50, some of 1,000 a second waited a second
 # Rejections that a peer can cause at any rate, with their log lines.
 _LOGGED = {
     "pending_limit": "FastAGI: {times} connections were closed before their header arrived, because"

@@ -21,7 +21,7 @@ from cc_bridge.commands.common import (
 from cc_bridge.safe_text.printable import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from sqlalchemy import Engine
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cc_bridge.customers.number_keys import NumberKeys
     from cc_bridge.customers.timeline import Timeline, TimelineEntry
     from cc_bridge.records import CustomerNumber
+    from cc_bridge.reports.render.localization import Localization
 
 __all__ = ["customer"]
 
@@ -157,7 +158,7 @@ def show(number: str, path: Path | None, *, as_object: bool) -> None:
     from time import time
 
     from cc_bridge.config.customers import make_numbers
-    from cc_bridge.config.survey_files import question_titles
+    from cc_bridge.config.report_parameters import localization
     from cc_bridge.customers.timeline import as_json
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.queries.customer_timeline import timeline
@@ -176,13 +177,12 @@ def show(number: str, path: Path | None, *, as_object: bool) -> None:
     if as_object:
         say_lines(json_text(as_json(found), 2))
         return
-    titles = {question: title.get("en", "") for question, title in question_titles(config).items()}
-    for line in _lines(found, titles):
+    for line in _lines(found, localization(config, None, "en", "latin")):
         say(line)
 
 
-def _lines(timeline: "Timeline", titles: "Mapping[str, str]") -> "Iterator[str]":
-    """Yield the history of a customer as lines of text; `titles` has the titles of questions by their ids."""
+def _lines(timeline: "Timeline", wording: "Localization") -> "Iterator[str]":
+    """Yield the history of a customer as lines of text; `wording` has the titles of questions and choices."""
     customer = timeline.customer
     if customer.customer_id or customer.name:
         name = customer.name or "no name"
@@ -191,13 +191,13 @@ def _lines(timeline: "Timeline", titles: "Mapping[str, str]") -> "Iterator[str]"
         yield "no entries"
     for entry in timeline.entries:
         at = datetime.fromtimestamp(entry.at).astimezone()
-        yield f"{at:%Y-%m-%d %H:%M:%S}  {_text(entry, titles)}"
+        yield f"{at:%Y-%m-%d %H:%M:%S}  {_text(entry, wording)}"
     if timeline.more:
         yield "older entries are not shown"
 
 
-def _text(entry: "TimelineEntry", titles: "Mapping[str, str]") -> str:
-    """Return one entry of a history as text, without its time; `titles` is that of `_lines`."""
+def _text(entry: "TimelineEntry", wording: "Localization") -> str:
+    """Return one entry of a history as text, without its time; `wording` is that of `_lines`."""
     from cc_bridge.customers.timeline import TimelineFollowUp, TimelineRating, TimelineTalk, TimelineVisit
     from cc_bridge.reports.render.durations import duration
 
@@ -216,8 +216,9 @@ def _text(entry: "TimelineEntry", titles: "Mapping[str, str]") -> str:
             outcome = f": {entry.outcome}" if entry.outcome else ""
             return f"follow-up ({entry.reason}, {entry.detail}): {entry.state}{by}{outcome}"
         case TimelineRating():
-            question = titles.get(entry.question) or entry.question
-            return f"rating {question} ({entry.kind}): {entry.label or entry.value}"
+            question = wording.questions.get(entry.question) or entry.question
+            answer = wording.choice(entry.question, entry.label) or entry.value
+            return f"rating {question} ({entry.kind}): {answer}"
 
 
 @customer.command("lost-calls")

@@ -3,7 +3,7 @@
 from datetime import date
 
 from cc_bridge.config import Config, QueueConfig
-from cc_bridge.config.survey_files import question_titles
+from cc_bridge.config.survey_files import survey_titles
 from cc_bridge.queue_names import QueueMap
 from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.query import QueueSettings, ReportQuery
@@ -56,13 +56,15 @@ def localization(
     """
     reports = config.reports
     language = language or reports.language
+    surveys = survey_titles(config)
     return Localization(
         language,
         digits or reports.digits,
         query.days if query else report_days(config),
         query.bands if query else tuple(reports.wait_bands),
         QueueMap({name: config.queue_title(name, language) for name in config.queues}),
-        {question: titles.get(language, "") for question, titles in question_titles(config).items()},
+        {question: titles.get(language, "") for question, titles in surveys.questions.items()},
+        {choice: titles.get(language, "") for choice, titles in surveys.choices.items()},
     )
 
 

@@ -1,6 +1,7 @@
 """Loading and validation of the survey files and prompts that the configuration names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from cc_bridge import resource_path
 from cc_bridge.config.settings import Config
@@ -9,7 +10,19 @@ from cc_bridge.surveys.definition import Sounds
 from cc_bridge.surveys.library import SurveyLibrary
 from cc_bridge.surveys.prompt_catalogue import FOLDER, parse_catalogue
 
-__all__ = ["company_prompts", "load_surveys", "question_titles", "unknown_surveys"]
+__all__ = ["SurveyTitles", "company_prompts", "load_surveys", "survey_titles", "unknown_surveys"]
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyTitles:
+    """The titles of the surveys for reports and pages, in each language.
+
+    questions: question id -> language -> title
+    choices: question id and label of the choice -> language -> title
+    """
+
+    questions: Mapping[str, Mapping[str, str]]
+    choices: Mapping[tuple[str, str], Mapping[str, str]]
 
 
 def load_surveys(config: Config) -> tuple[SurveyLibrary, Sounds]:
@@ -29,8 +42,8 @@ def company_prompts(config: Config) -> set[str]:
     return {queue.company_prompt for queue in queues if queue.company_prompt}
 
 
-def question_titles(config: Config) -> dict[str, dict[str, str]]:
-    """Return the titles of the questions that have one: question id -> language -> title.
+def survey_titles(config: Config) -> SurveyTitles:
+    """Return the titles of the questions and choices that have one.
 
     Several surveys can have a question with the same id. The titles are then those of the first survey that
     has some, in the order of the survey ids. The result is empty if the survey files cannot be loaded.
@@ -38,13 +51,16 @@ def question_titles(config: Config) -> dict[str, dict[str, str]]:
     try:
         surveys, _ = _files(config)
     except CcBridgeError:
-        return {}
-    titles: dict[str, dict[str, str]] = {}
+        return SurveyTitles({}, {})
+    questions: dict[str, Mapping[str, str]] = {}
+    choices: dict[tuple[str, str], Mapping[str, str]] = {}
     for survey in surveys.values():
         for question in survey.questions:
             if question.titles:
-                titles.setdefault(question.id, dict(question.titles))
-    return titles
+                questions.setdefault(question.id, question.titles)
+            for label, titles in question.choice_titles.items():
+                choices.setdefault((question.id, label), titles)
+    return SurveyTitles(questions, choices)
 
 
 def unknown_surveys(config: Config) -> list[str]:

@@ -55,6 +55,20 @@ class NumberKeys:
         parsed = self._parsed(number)
         return self._keys.key(_worldwide(parsed) if parsed else number)
 
+    def written(self, number: str) -> str:
+        """Return a phone number in the one form in which people see it.
+
+        A number of the region is written as there, such as 09121234567, and another one with + and its
+        country code. If the region or the number is unknown, the result is the digits of the number. A hashed
+        or masked caller key is returned unchanged.
+        """
+        parsed = self._parsed(number)
+        if parsed is None:
+            return normalise(number) or number
+        if parsed.country_code != phonenumbers.country_code_for_region(self._region):
+            return _worldwide(parsed)
+        return normalise(phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL))
+
     def is_shared(self, number: str) -> bool:
         """Return whether the number is one of the configured shared numbers, from which many people call."""
         return not self.shared.isdisjoint(self.keys(number))

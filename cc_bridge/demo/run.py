@@ -56,9 +56,9 @@ _LINK_DAYS = 30
 _AGENTS = ("Agent 304", "Agent 311")  # whose links are printed
 
 _BANNER = """\
-A recorded contact centre and the daemon that observes it. All calls are made up.
+A recorded contact centre and the daemon observing it. All calls are made up.
   pages      http://{http}/
-  users      admin; sara and reza, who own the queues; viewer (figures without persons)
+  users      admin; sara and reza (own the queues); viewer (sees no persons)
   password   {password}, the same for all users
   wallboard  http://{http}/wallboard?token={token}
   token      {token}, for programs

@@ -104,13 +104,15 @@ class FollowUpSummary:
 class Digest:
     """A digest: `brief` is the report in the text of the mail, `whole` the complete attached report.
 
-    `before_first` and `before_last` are the first and last day of the period for comparison.
+    `before_first` and `before_last` are the first and last day of the period for comparison. `before_begins`
+    is the day of the first record, if it is after `before_first`.
     """
 
     brief: Report
     whole: Report
     before_first: date
     before_last: date
+    before_begins: date | None = None
 
 
 def digest(
@@ -125,30 +127,37 @@ def digest(
     """Return the digest of the period of `ask`, compared with the period of `before`.
 
     `here` is the source of the rows for `ask`, `there` is the source for `before`. `lost_calls` are the lost
-    calls of both periods.
+    calls of both periods. If all days of the earlier period are before the first record of the database, the
+    digest has no figures of that period.
     """
     calls = list(lost_calls)
     reports = _reports(ask, here)
     tables = _tables(ask, here, reports, calls)
-    tables_before = _tables(before, there, _reports(before, there), calls)
+    begins, before_begins = (of.later_begin(here.first_record()) for of in (ask, before))
+    is_compared = before_begins is None or before_begins <= before.last
+    tables_before = {}
+    if is_compared:
+        tables_before = _tables(before, there, _reports(before, there), calls)
     parts: list[ReportTable] = []
     for part, of_tables in {"digest_service": _SERVICE, "digest_voice": _VOICE, "digest_lost": _LOST}.items():
         rows = tuple(_compared(of_tables, tables, tables_before))
         if rows:
             parts.append(_part(part, rows))
     if follow_ups is not None:
-        parts.append(_part("digest_follow_ups", tuple(_followed_up(follow_ups))))
+        parts.append(_part("digest_follow_ups", tuple(_followed_up(follow_ups, is_compared=is_compared))))
     gap = reports["delivery-gap"]
     findings = (*_changes(parts), *(gap.findings or ()))
     unobserved = here.unobserved()
     notes = ("no_cause", "measures")
-    brief = Report(name, ask, (*parts, *gap.tables), findings, notes=notes, unobserved=unobserved)
+    brief = Report(
+        name, ask, (*parts, *gap.tables), findings, notes=notes, unobserved=unobserved, begins=begins
+    )
     whole = replace(
         brief,
         tables=(*parts, *gap.tables, *(table for name, table in tables.items() if name not in _NOT_TWICE)),
         tiles=reports["service"].tiles,
     )
-    return Digest(brief, whole, before.first, before.last)
+    return Digest(brief, whole, before.first, before.last, before_begins)
 
 
 _NOT_TWICE = {"delivery_gap", "low_ratings"}
@@ -193,19 +202,20 @@ def _compared(
     for table, columns in names.items():
         units = {column.name: column.unit for column in tables[table].columns}
         for name in columns:
-            cells = tuple(_total(one[table], name) for one in (tables, before))
+            cells = tuple(_total(one.get(table), name) for one in (tables, before))
             if any(cells):
                 yield ReportRow((name,), cells, units[name])
 
 
-def _total(table: ReportTable, name: str) -> Cell:
-    return table.cell(table.total, name) if table.total else None
+def _total(table: ReportTable | None, name: str) -> Cell:
+    return table.cell(table.total, name) if table and table.total else None
 
 
-def _followed_up(found: FollowUpSummary) -> Iterator[ReportRow]:
+def _followed_up(found: FollowUpSummary, *, is_compared: bool) -> Iterator[ReportRow]:
     yield ReportRow(("follow_ups_open",), (count(found.waiting), None), Unit.COUNT)
     yield ReportRow(("follow_ups_overdue",), (count(found.overdue), None), Unit.COUNT)
-    yield ReportRow(("follow_ups_closed",), (count(found.closed), count(found.closed_before)), Unit.COUNT)
+    closed = (count(found.closed), count(found.closed_before) if is_compared else None)
+    yield ReportRow(("follow_ups_closed",), closed, Unit.COUNT)
     medians = (found.close_median, found.closed), (found.close_median_before, found.closed_before)
     cells = tuple(None if median is None else Figure(median, n) for median, n in medians)
     if any(cells):

@@ -87,13 +87,18 @@ def _said(digest: Digest, wording: Localization, owner: str, file: str) -> dict[
     """Return the values for the templates of the HTML and the plain-text body, in the reader's language."""
     brief = digest.brief
     ask = brief.ask
+    warnings = (
+        wording.unobserved(brief.unobserved),
+        wording.begins(brief.begins),
+        wording.begins_before(digest.before_begins, digest.before_last),
+    )
     return {
         "title": wording.text("titles", brief.name),
         "span": _span(wording, ask.first, ask.last),
         "before": _span(wording, digest.before_first, digest.before_last),
         "owner": printable(owner) or wording.text("page", "everyone"),
         "queues": [wording.key(Dimension.QUEUE, queue) for queue in ask.queues],
-        "unobserved": wording.unobserved(brief.unobserved),
+        "warnings": [each for each in warnings if each],
         "findings": [wording.sentence(each) for each in brief.findings or ()],
         "tables": [
             in_words(replace(table.with_data(), charts=()), wording) for table in brief.tables if table.rows
@@ -136,8 +141,7 @@ def _lines(said: dict[str, Any], wording: Localization) -> Iterator[str]:
     yield f"{said_of('owner')}: {isolated(said['owner'])}"
     if said["queues"]:
         yield f"{said_of('queues')}: {said_of('comma').join(map(isolated, said['queues']))}"
-    if said["unobserved"]:
-        yield said["unobserved"]
+    yield from said["warnings"]
     yield ""
     yield said_of("findings").upper()
     yield from (f"- {finding}" for finding in said["findings"] or [said_of("nothing")])

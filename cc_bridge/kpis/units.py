@@ -1,8 +1,11 @@
 """The units of KPI values, and their numbers of decimals in reports. Pure."""
 
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
-__all__ = ["Unit"]
+__all__ = ["Unit", "half_up", "stored"]
+
+_STORED = 6  # decimals in JSON and CSV
 
 
 class Unit(StrEnum):
@@ -22,3 +25,17 @@ class Unit(StrEnum):
 
 
 _DECIMALS = {Unit.PERCENT: 1, Unit.POINTS: 1, Unit.MEAN: 2}
+
+
+def stored(value: float) -> float:
+    """Return a number as all outputs for programs have it: whole if it is whole, else with six decimals."""
+    return int(value) if value == int(value) else round(value, _STORED)
+
+
+def half_up(value: float, decimals: int = 0) -> Decimal:
+    """Return a number as people round it: 4.435 is 4.44 with two decimals, and 0.5 is 1 without any.
+
+    The result of `stored` is rounded. Browsers get this result and round in the same way, so that all pages
+    show the same text. The built-in function `round` gives 4.43, because that binary number is lower.
+    """
+    return Decimal(repr(stored(value))).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)

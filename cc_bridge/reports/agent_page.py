@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cc_bridge.kpis.units import Unit
+from cc_bridge.kpis.units import Unit, half_up, stored
 from cc_bridge.reports.agents import agents
 from cc_bridge.reports.figures import Cell, KeyKind, Report, ReportRow, ReportTable
 from cc_bridge.reports.query import ReportQuery
@@ -34,7 +34,6 @@ _FUNNEL = (
 )  # fmt: skip
 _INVITED = "invited"  # a stage among the reasons of the funnel, but not a reason
 _DONE = "complete"
-_DECIMALS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +167,12 @@ def _figure(unit: Unit, cell: Cell) -> dict[str, Any]:
     be shown, the value and the interval are null.
     """
     shown = cell if cell and cell.enough else None
-    decimals = None if unit in {Unit.COUNT, Unit.TIME} else _DECIMALS
+    is_whole = unit in {Unit.COUNT, Unit.TIME}
 
     def number(value: float | None) -> float | None:
-        return None if value is None else round(value, decimals)
+        if value is None:
+            return None
+        return int(half_up(value)) if is_whole else stored(value)
 
     return {
         "unit": unit.value,

@@ -38,7 +38,7 @@ BY = (Dimension.QUEUE,)  # without effect: the report always has a row for each 
 _COLUMNS = (
     Column("before", Unit.MEAN, formula="the measure, before the day", has_n=True, has_interval=True),
     Column("after", Unit.MEAN, formula="the measure, from the day on", has_n=True, has_interval=True),
-    Column("difference", Unit.MEAN, formula="after - before"),
+    Column("difference", Unit.MEAN, formula="after - before", signed=True),
 )
 _SERVICE: Mapping[str, Unit] = {
     "service_level_no_short": Unit.PERCENT,

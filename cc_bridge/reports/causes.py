@@ -39,7 +39,7 @@ _COLUMNS = (
     Column(
         "low_of_others", Unit.PERCENT, formula="the same of all other callers", has_n=True, has_interval=True
     ),
-    Column("difference", Unit.POINTS, formula="low - low_of_others"),
+    Column("difference", Unit.POINTS, formula="low - low_of_others", signed=True),
 )
 _FACTORS: tuple[Dimension | str, ...] = (
     Dimension.WAIT_BAND,

@@ -3,8 +3,11 @@
 A change is clear only if chance does not explain it. Two figures with confidence intervals are compared by
 their intervals, as in the other reports. Two numbers of events are compared per day, as numbers that vary by
 chance (Poisson). The more pairs of figures a table has, the more a change must exceed chance (Bonferroni
-correction). A figure that is "too few" is compared with nothing. Medians, maxima and sums of time have no
-interval, so that their change is shown but is never clear.
+correction). A figure that is "too few" is compared with nothing. The change of a figure
+without an interval is never clear.
+
+Days before the first record are not observed. If the earlier span has only such days, nothing is compared. If
+it has some, numbers of events and sums of time are not compared.
 """
 
 from dataclasses import dataclass
@@ -15,7 +18,7 @@ from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import Cell, Column, Report, ReportRow, ReportTable, apart, comparable
 from cc_bridge.reports.query import Dimension
 
-__all__ = ["Change", "TableChanges", "changes", "shown"]
+__all__ = ["Change", "TableChanges", "changes", "has_changes", "shown"]
 
 _NORMAL = NormalDist()
 _NOT_COUNTED = {"open_hours"}  # a number of the configuration, which does not vary by chance
@@ -43,6 +46,12 @@ class TableChanges:
     total: tuple[Change, ...] | None = None
 
 
+def has_changes(changes: TableChanges) -> bool:
+    """Return whether a table has a figure that is compared with an earlier one."""
+    rows = (*changes.rows, changes.total or ())
+    return any(change.difference is not None for row in rows for change in row)
+
+
 def shown(table: ReportTable, changes: TableChanges | None) -> tuple[ReportTable, TableChanges | None]:
     """Return a table and its changes without the columns in which no row has a figure."""
     less = table.with_data()
@@ -63,11 +72,14 @@ def changes(report: Report, before: Report) -> dict[str, TableChanges]:
 
     Rows are compared by their keys. A day is compared with the day at the same place of the earlier span.
     """
+    if before.uncovered:
+        return {table.name: _no_changes(table) for table in report.tables}
     tables = {table.name: table for table in before.tables}
     spans = _Spans(
         (report.ask.last - report.ask.first).days + 1,
         (before.ask.last - before.ask.first).days + 1,
         (report.ask.first - before.ask.first).days,
+        before.begins is None,
     )
     return {
         table.name: _of_table(table, tables[table.name], spans)
@@ -81,11 +93,18 @@ class _Spans:
     """The lengths of the span and of the earlier span in days.
 
     distance: the number of days from the first day of the earlier span to that of the span
+    whole: no day of the earlier span is before the first record
     """
 
     days: int
     days_before: int
     distance: int
+    whole: bool
+
+
+def _no_changes(table: ReportTable) -> TableChanges:
+    row = (Change(None),) * len(table.columns)
+    return TableChanges((row,) * len(table.rows), row)
 
 
 def _of_table(table: ReportTable, before: ReportTable, spans: _Spans) -> TableChanges:
@@ -125,6 +144,8 @@ def _of_row(
 def _change(column: Column, now: Cell, before: Cell, spans: _Spans, comparisons: int) -> Change:
     if now is None or before is None or not (now.enough and before.enough):
         return Change(before)
+    if not spans.whole and _is_total(column):
+        return Change(before)
     difference = now.value - before.value
     if comparable(now, before):
         return Change(before, difference, apart(now, before, comparisons))
@@ -134,6 +155,11 @@ def _change(column: Column, now: Cell, before: Cell, spans: _Spans, comparisons:
     error = sqrt(now.value / spans.days**2 + before.value / spans.days_before**2)
     clear = abs(rates) > _NORMAL.inv_cdf(1 - 0.025 / comparisons) * error and rates * difference > 0
     return Change(before, difference, clear)
+
+
+def _is_total(column: Column) -> bool:
+    """Return whether figures of a column grow with the number of observed days."""
+    return column.unit in {Unit.COUNT, Unit.TIME} and column.name not in _NOT_COUNTED
 
 
 def _are_comparable(column: Column, now: Cell, before: Cell) -> bool:

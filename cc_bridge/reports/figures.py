@@ -5,6 +5,7 @@ n is the number of calls or answers from which a figure is computed. A figure wi
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from enum import StrEnum
 from math import sqrt
 from statistics import NormalDist
@@ -70,6 +71,8 @@ class Column:
 
     If the column shows a KPI, `kpi` is its name, and the KPI's formula is used. Otherwise `kpi` is empty, and
     `formula` has the formula.
+
+    If `signed` is true, each figure is a difference: it is shown with its sign, and that of shares in points.
     """
 
     name: str  # key of the label in texts.toml, and name in CSV and JSON
@@ -78,6 +81,7 @@ class Column:
     formula: str = ""
     has_n: bool = False
     has_interval: bool = False
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,12 @@ class Report:
     tiles: tuple[str, ...] = ()  # names of the columns whose totals are shown first
     notes: tuple[str, ...] = ()  # keys of sentences in texts.toml
     unobserved: float = 0.0  # seconds of the span in which the PBX was not observed
+    begins: date | None = None  # day of the first record, if it is after the first day of the span
+
+    @property
+    def uncovered(self) -> bool:
+        """Whether all days of the span are before the first record, so that nothing is known of them."""
+        return self.begins is not None and self.begins > self.ask.last
 
 
 def count(value: float) -> Figure:

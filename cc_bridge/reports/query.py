@@ -95,6 +95,15 @@ class ReportQuery:
         """The offsets of local time from UTC between `since` and `until`, in order of time."""
         return self.days.offsets(self.since, self.until)
 
+    def later_begin(self, first_record: float | None) -> date | None:
+        """Return the local day of the first record if it is after the day `first`, else None.
+
+        `first_record` is the time of the first record in UTC seconds since the epoch. None means that there
+        is no record; then the result is None.
+        """
+        day = None if first_record is None else self.days.today(first_record)
+        return day if day and day > self.first else None
+
     def of(self, queue: str) -> QueueSettings:
         """Return the settings of a queue. A queue that is not in `settings` has the settings `others`."""
         return self.settings.get(queue, self.others)

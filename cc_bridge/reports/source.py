@@ -241,6 +241,13 @@ class Source(Protocol):
     def presence(self) -> Iterable[PresenceSum]: ...
     def unobserved(self) -> float: ...
 
+    def first_record(self) -> float | None:
+        """Return the time of the first record of any span, in UTC seconds since the epoch; None without one.
+
+        Earlier time was not observed.
+        """
+        ...
+
     def observed(self) -> Iterable[tuple[float, float]]:
         """Return the parts of the report's time span in which the PBX was observed, in order of time.
 

@@ -134,6 +134,7 @@ def _question(asked: QuestionTable, written: SurveyFile, branches: tuple[Questio
         branches=branches,
         labels=labels,
         titles=asked.title,
+        choice_titles=asked.choice_titles if isinstance(asked, ChoiceTable) else {},
         comment=comment,
     )
 
@@ -214,6 +215,10 @@ def _wrong_names(written: SurveyFile) -> Iterator[TomlFault]:
             why = "is reserved for the end" if asked.id == END else "is the id of an earlier question"
             yield ("questions", number, "id"), f"{asked.id!r} {why}"
         seen.add(asked.id)
+        if isinstance(asked, ChoiceTable):
+            for label in sorted({*asked.choice_titles} - {*asked.keys.values()}):
+                path: KeyPath = ("questions", number, "choice_titles", label)
+                yield path, f"no key of the question has the label {label!r}"
         if isinstance(asked, CommentTable) and asked.max_seconds >= written.max_seconds:
             yield (
                 ("questions", number, "max_seconds"),

@@ -76,6 +76,7 @@ class ChoiceTable(_QuestionTable):
     kind: Literal["choice"]
     invalid: Identifier
     keys: dict[Digit, Label] = Field(min_length=2)
+    choice_titles: dict[Label, dict[LanguageCode, Label]] = Field(default_factory=dict)
 
 
 class CommentTable(_QuestionTable):

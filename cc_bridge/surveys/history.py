@@ -12,7 +12,8 @@ name.
 Pure.
 """
 
-from dataclasses import dataclass
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field
 from itertools import islice, takewhile
 
 from cc_bridge.queue_names import queue_key
@@ -52,9 +53,9 @@ class SurveyHistory:
         self._limit = limit  # callers
         self._last: dict[str, float] = {}  # by caller key, UTC seconds since the epoch, oldest first
         self._opt_outs: dict[str, OptOut] = {}  # by caller key, the latest only
-        # The attempts of about one day: queue (as `queue_key`) or agent -> attempt_id -> started_at.
-        self._in_queue: dict[str, dict[str, float]] = {}
-        self._of_agent: dict[str, dict[str, float]] = {}
+        # The attempts of about one day, by queue (as `queue_key`) and by agent.
+        self._in_queue: dict[str, _RecentAttempts] = {}
+        self._of_agent: dict[str, _RecentAttempts] = {}
 
     def __len__(self) -> int:
         """Return the number of callers whose last survey is remembered."""
@@ -74,8 +75,11 @@ class SurveyHistory:
                 # Drop 1 % in one step: a dict steps over its deleted first entries at each iteration.
                 self._drop(list(islice(self._last, 1 + self._limit // 100)))
         if attempt.pbx == self._pbx and at > now - _TODAY:
-            self._in_queue.setdefault(queue_key(attempt.queue), {})[attempt.attempt_id] = at
-            self._of_agent.setdefault(attempt.agent, {})[attempt.attempt_id] = at
+            for counted, name in (
+                (self._in_queue, queue_key(attempt.queue)),
+                (self._of_agent, attempt.agent),
+            ):
+                counted.setdefault(name, _RecentAttempts()).add(attempt.attempt_id, at)
 
     def record_opt_out(self, opt_out: OptOut) -> None:
         """Store a caller's opt-out or the withdrawal of an opt-out.
@@ -97,11 +101,13 @@ class SurveyHistory:
         candidate's queue and agent, and `running`, the number of other surveys in progress. `midnight` is the
         start of the local day in UTC seconds since the epoch.
         """
+        in_queue = self._in_queue.get(queue_key(candidate.queue))
+        of_agent = self._of_agent.get(candidate.agent)
         return SurveyHistorySnapshot(
             last_asked_at=self._last.get(candidate.caller_key),
             opted_out=self.opted_out(candidate.caller_key),
-            asked_today_in_queue=_count_since(midnight, self._in_queue.get(queue_key(candidate.queue), {})),
-            asked_today_of_agent=_count_since(midnight, self._of_agent.get(candidate.agent, {})),
+            asked_today_in_queue=in_queue.count_since(midnight) if in_queue else 0,
+            asked_today_of_agent=of_agent.count_since(midnight) if of_agent else 0,
             running=running,
         )
 
@@ -115,8 +121,8 @@ class SurveyHistory:
         self._drop([key for key, _ in takewhile(lambda asked: asked[1] < before, self._last.items())])
         for counted in (self._in_queue, self._of_agent):
             for name, attempts in list(counted.items()):
-                counted[name] = {attempt: at for attempt, at in attempts.items() if at > now - _TODAY}
-                if not counted[name]:
+                attempts.forget(now - _TODAY)
+                if not attempts.started_at:
                     del counted[name]
 
     def _drop(self, keys: list[str]) -> None:
@@ -124,5 +130,27 @@ class SurveyHistory:
             del self._last[key]
 
 
-def _count_since(instant: float, attempts: dict[str, float]) -> int:
-    return sum(at >= instant for at in attempts.values())
+@dataclass(slots=True)
+class _RecentAttempts:
+    """The survey attempts of about one day in one queue or of one agent.
+
+    A count takes the same time however many attempts there are, because a caller waits for it.
+    """
+
+    started_at: list[float] = field(default_factory=list)  # UTC seconds since the epoch, in order
+    _ids: dict[str, float] = field(default_factory=dict)  # attempt_id -> started_at
+
+    def add(self, attempt_id: str, at: float) -> None:
+        """Add an attempt that started at `at`; nothing changes if it was added before."""
+        if attempt_id not in self._ids:
+            self._ids[attempt_id] = at
+            insort(self.started_at, at)
+
+    def count_since(self, instant: float) -> int:
+        """Return the number of attempts that started at `instant` or later."""
+        return len(self.started_at) - bisect_left(self.started_at, instant)
+
+    def forget(self, instant: float) -> None:
+        """Remove the attempts that started at `instant` or before."""
+        self._ids = {attempt: at for attempt, at in self._ids.items() if at > instant}
+        self.started_at = sorted(self._ids.values())

@@ -54,6 +54,7 @@ class Question:
     branches: tuple[QuestionBranch, ...] = ()
     labels: Mapping[int, str] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)  # by language, for reports and pages
+    choice_titles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by label, then language
     comment: CommentSettings | None = None
 
     @property

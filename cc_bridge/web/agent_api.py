@@ -18,6 +18,7 @@ from cc_bridge.customers.spoken_comment import StoredComment
 from cc_bridge.web.agent_links import AgentLinks, BadLink
 from cc_bridge.web.auth import ONLY_WITH_ONE, bearer
 from cc_bridge.web.json_resource import JsonResource, as_bytes, usual_rate
+from cc_bridge.web.openapi.agents import AGENT, COMMENT
 from cc_bridge.web.pages.comments import ReadSound
 from cc_bridge.web.preferences import preferences
 from cc_bridge.web.resources import TreeResource, fault, part_of
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from cc_bridge.reports.render.localization import Language
 
 __all__ = ["AgentCommentsResource", "AgentResource"]
-
-SPANS = (1, 7, 30)  # numbers of days, the last of which is today
 
 _HALF_DAY = 12 * 3600  # seconds
 
@@ -46,6 +45,7 @@ class AgentResource(JsonResource):
     """
 
     subject = "agent's own page"
+    operations = (AGENT,)
 
     def __init__(
         self, links: AgentLinks | None, read: ReadAgentPage, now: Callable[[], float], clock: IReactorTime
@@ -70,10 +70,7 @@ class AgentResource(JsonResource):
             return fault(request, 401, str(error))
         if refused := self.refused(request, "agents"):
             return refused
-        days = (request.args or {}).get(b"days", [b"7"])[-1].decode("ascii", "replace")
-        if days not in map(str, SPANS):
-            return fault(request, 400, f"days must be one of {', '.join(map(str, SPANS))}")
-
+        asked = AGENT.query_of(request)
         links, now = self._links, self._now()
 
         def found(figures: dict[str, Any]) -> bytes:
@@ -83,7 +80,7 @@ class AgentResource(JsonResource):
                     comment["sound"] = f"api/agent/comments/{key}"
             return as_bytes(figures | {"link_ends": until})
 
-        answer = self._read(agent, int(days), preferences(request).language)
+        answer = self._read(agent, asked.days, preferences(request).language)
         return self.later(request, answer.addCallback(found))
 
 
@@ -121,6 +118,7 @@ class _AgentCommentResource(JsonResource):
     """One recording: /api/agent/comments/KEY."""
 
     subject = "comment on an agent's own page"
+    operations = (COMMENT,)
 
     def __init__(self, comments: AgentCommentsResource, key: str) -> None:
         super().__init__(comments.clock, comments.rate)

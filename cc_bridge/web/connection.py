@@ -11,6 +11,7 @@ a page that accepts a form reads it itself.
 
 from collections import Counter
 from dataclasses import dataclass
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any, AnyStr, Protocol, cast
 
@@ -26,6 +27,7 @@ __all__ = ["MAX_BODY_BYTES", "ConnectionOwner", "HttpConnection", "HttpLimits", 
 MAX_BODY_BYTES = 16_384  # longer than the longest body that a page reads
 # Chunks of one byte each would take the decoder long, so the bytes around them are limited too.
 _MAX_CHUNKED_BYTES = 2 * MAX_BODY_BYTES
+_MAX_DISCARDED_BYTES = 262_144  # of a body that was refused; the peer can send no more after that
 _MAX_WAITING_BYTES = 16_384  # of requests that arrive while another one is answered
 _MOST_DIGITS = 15  # of a Content-Length; Python refuses to read thousands of digits
 _LONGEST_NAME = 64  # of a header; Twisted never forgets the first 10,000 different names
@@ -109,6 +111,7 @@ class HttpConnection(HTTPChannel):
     """One connection of a peer to the site.
 
     answering: a request is being answered, or waits for its turn to be
+    peer: the address of the other end, as the site knows it
     """
 
     site: ConnectionOwner
@@ -117,9 +120,11 @@ class HttpConnection(HTTPChannel):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.answering = False
+        self.peer = "?"
         self._refused = False
         self._between_requests = True
         self._chunked_bytes = 0
+        self._discarded_bytes = 0
 
     # -- called by Twisted
 
@@ -132,6 +137,7 @@ class HttpConnection(HTTPChannel):
         Twisted's own method would let each part extend the limit.
         """
         if self._refused:
+            self._discard(data)
             return
         if data and self._between_requests:
             self._between_requests = False
@@ -140,6 +146,11 @@ class HttpConnection(HTTPChannel):
         waiting = self.paused and not self.transport.disconnecting
         if waiting and len(self._buffer) > _MAX_WAITING_BYTES:
             self.transport.pauseProducing()
+
+    def lineReceived(self, line: bytes) -> None:
+        """Read one line of the header; ignore it after a refusal."""
+        if not self._refused:
+            super().lineReceived(line)  # type: ignore[no-untyped-call]
 
     def rawDataReceived(self, data: bytes) -> None:  # noqa: N802
         """Read a part of a body."""
@@ -182,12 +193,12 @@ class HttpConnection(HTTPChannel):
     def requestDone(self, request: Request) -> None:  # noqa: N802
         """End the answer to a request. The next one is read after the answer has left for the network."""
         self.answering = False
+        self.site.moved(self)
         rest, self._dataBuffer = b"".join(self._dataBuffer), []
         super().requestDone(request)  # type: ignore[no-untyped-call]
         if not self.persistent:
             self._abort_after(_UNREAD_SECONDS)
             return
-        self.site.moved(self)
         self._buffer = rest + self._buffer  # of LineReceiver
         self._between_requests = not self._buffer
         idle = _IDLE_SECONDS if self._between_requests else self.site.limits.request_seconds
@@ -201,10 +212,12 @@ class HttpConnection(HTTPChannel):
         if self.paused and not self.answering:
             self._read_on()
 
-    def lineLengthExceeded(self, line: bytes) -> None:
-        """Close the connection, because a line of the header is longer than the whole header may be."""
-        self.site.refused["malformed"] += 1
-        super().lineLengthExceeded(line)  # type: ignore[no-untyped-call]
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: ARG002
+        """Refuse the request, because a line of the header is longer than the whole header may be."""
+        if self.requests:
+            self._refuse("malformed", 431, f"the header has more than {self.MAX_LENGTH} bytes")
+        else:
+            self._refuse("malformed", 414, f"this address is longer than {self.MAX_LENGTH} bytes")
 
     def timeoutConnection(self) -> None:
         """Close the connection: its peer was too slow, or was silent for long between two requests."""
@@ -228,20 +241,13 @@ class HttpConnection(HTTPChannel):
     def refuse_body(self) -> None:
         """Refuse the request because its body is too long, and close the connection a little later.
 
-        What the peer still sends is discarded.
+        What the peer still sends is discarded. Reading all of it would take much time, so after 256 KiB the
+        transport reads no more.
         """
         if self._refused:
             return
         self._refused = True
-        self.site.refused["body_too_long"] += 1
-        body = f"the body has more than {MAX_BODY_BYTES} bytes\n".encode()
-        head = (
-            "HTTP/1.1 413 Request Entity Too Large\r\nConnection: close\r\n"
-            f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
-        self.setTimeout(None)  # type: ignore[no-untyped-call]
-        self._abort_after(_LINGER_SECONDS)
+        self._refuse("body_too_long", 413, f"the body has more than {MAX_BODY_BYTES} bytes")
 
     def abort(self) -> None:
         """Close the connection immediately; an unsent answer is lost."""
@@ -249,8 +255,22 @@ class HttpConnection(HTTPChannel):
 
     # -- inside
 
+    def _refuse(self, reason: str, code: int, text: str) -> None:
+        """Answer with an error of one line, and close the connection a little later; `reason` is counted."""
+        self._refused = True
+        self.site.refused[reason] += 1
+        body = f"{text}\n".encode()
+        head = (
+            f"HTTP/1.1 {code} {HTTPStatus(code).phrase}\r\nConnection: close\r\n"
+            f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.setTimeout(None)  # type: ignore[no-untyped-call]
+        self._abort_after(_LINGER_SECONDS)
+
     def _answer(self) -> None:
-        self.transport.resumeProducing()  # shows when the peer leaves
+        if len(self._buffer) <= _MAX_WAITING_BYTES:
+            self.transport.resumeProducing()  # shows when the peer leaves
         super().allContentReceived()  # type: ignore[no-untyped-call]
 
     def _read_on(self) -> None:
@@ -259,6 +279,12 @@ class HttpConnection(HTTPChannel):
         self.transport.resumeProducing()
         if self._buffer:
             self.dataReceived(b"")
+
+    def _discard(self, data: bytes) -> None:
+        """Discard a part of a body that was refused; read no more if there was much of it already."""
+        self._discarded_bytes += len(data)
+        if self._discarded_bytes > _MAX_DISCARDED_BYTES:
+            self.transport.pauseProducing()
 
     def _abort_after(self, seconds: float) -> None:
         """Close the connection after `seconds`, unless it is closed before."""
@@ -272,5 +298,9 @@ class HttpConnection(HTTPChannel):
         self.transport.abortConnection()
 
     def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
-        self.site.refused["malformed"] += 1
-        super()._respondToBadRequestAndDisconnect()  # type: ignore[no-untyped-call]
+        """Refuse the request; Twisted's answer has no text and no content type."""
+        if not self._refused:
+            most = self.totalHeadersSize
+            self._refuse(
+                "malformed", 400, f"this is no valid HTTP request with a header of up to {most} bytes"
+            )

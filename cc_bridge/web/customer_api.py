@@ -6,7 +6,6 @@ personal. So the rate of requests is limited, and log lines contain no number. T
 database.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,31 +14,18 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
-from cc_bridge.customers.csv_import import check
 from cc_bridge.customers.number_keys import NumberKeys
 from cc_bridge.customers.timeline import Timeline, as_json
 from cc_bridge.web.access.site_access import visitor_of
 from cc_bridge.web.json_resource import JsonResource, as_bytes, usual_rate
+from cc_bridge.web.openapi.customers import READ_CUSTOMER, STORE_CUSTOMER
 from cc_bridge.web.rate_limit import LogLimiter
 from cc_bridge.web.resources import AccessCheck, TreeResource, fault
 
 __all__ = ["CustomersResource"]
 
-_LONGEST_BODY = 4096  # bytes; id and name have 200 characters
-
 ReadTimeline = Callable[[Sequence[str]], Deferred[Timeline]]
 StoreCustomer = Callable[[str, str, str], Deferred[None]]
-
-
-_FIELDS = ("customer_id", "name")
-
-
-def _is_customer(content: object) -> bool:
-    return (
-        isinstance(content, dict)
-        and content.keys() <= set(_FIELDS)
-        and all(isinstance(value, str) for value in content.values())
-    )
 
 
 class CustomersResource(TreeResource):
@@ -74,7 +60,7 @@ class CustomersResource(TreeResource):
 class _CustomerResource(JsonResource):
     """The resource /api/customers/NUMBER of one phone number."""
 
-    methods = (b"GET", b"HEAD", b"PUT")
+    operations = (READ_CUSTOMER, STORE_CUSTOMER)
     subject = "customer"
 
     def __init__(self, customers: CustomersResource, number: str) -> None:
@@ -111,21 +97,11 @@ class _CustomerResource(JsonResource):
     def _put(self, request: Request, key: str) -> bytes | int:
         if visitor_of(request).queues is not None:
             return fault(request, 403, "the role lead may not store customers: ask an administrator")
-        content = self.body(request, _LONGEST_BODY)
-        if content is None:
-            return fault(request, 413, f"the body has more than {_LONGEST_BODY} bytes")
-        try:
-            customer = json.loads(content)
-        except (ValueError, RecursionError):
-            customer = None
-        if not _is_customer(customer):
-            return fault(request, 400, 'send {"customer_id": "...", "name": "..."}')
-        customer_id, name = (customer.get(field, "").strip() for field in _FIELDS)
-        if reason := check(customer_id, name):
-            return fault(request, 400, reason)
+        customer = STORE_CUSTOMER.body_of(request)
 
         def stored(_: object) -> bytes:
             request.setResponseCode(204)
             return b""
 
-        return self.later(request, self._customers.store(key, customer_id, name).addCallback(stored))
+        answer = self._customers.store(key, customer.customer_id, customer.name)
+        return self.later(request, answer.addCallback(stored))

@@ -6,7 +6,6 @@ queues. The action of a person who has logged in by name is stored under this na
 shows the list.
 """
 
-import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
@@ -20,10 +19,11 @@ from twisted.web.resource import Resource
 
 from cc_bridge.customers.spoken_comment import StoredComment
 from cc_bridge.errors import FollowUpError
-from cc_bridge.follow_ups.follow_up import UNCLOSED, Action, FollowUp, FollowUpState
+from cc_bridge.follow_ups.follow_up import Action, FollowUp, FollowUpState
 from cc_bridge.reports.render.localization import LANGUAGES, Language, answer_labels
 from cc_bridge.web.access.site_access import visitor_of
 from cc_bridge.web.json_resource import JsonResource, as_bytes, usual_rate
+from cc_bridge.web.openapi.follow_ups import ACT, LIST_FOLLOW_UPS
 from cc_bridge.web.pages.addresses import call_address, comment_address, customer_address
 from cc_bridge.web.rate_limit import LogLimiter
 from cc_bridge.web.resources import AccessCheck, TreeResource, fault
@@ -31,8 +31,6 @@ from cc_bridge.web.resources import AccessCheck, TreeResource, fault
 __all__ = ["VERSION", "ActionResult", "FollowUpList", "FollowUpsResource"]
 
 VERSION = 1
-
-_LONGEST_BODY = 16_384  # bytes; a text has 1,000 characters, each at most twelve bytes in JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +181,7 @@ class _ListResource(JsonResource):
     """The list of follow-ups: GET /api/follow-ups."""
 
     subject = "follow-ups"
+    operations = (LIST_FOLLOW_UPS,)
 
     def __init__(self, parent: FollowUpsResource, read: ReadFollowUps) -> None:
         super().__init__(parent.clock, parent.rate, parent.access, parent.refused_lines)
@@ -192,16 +191,10 @@ class _ListResource(JsonResource):
     def answer(self, request: Request) -> bytes | int:
         if refused := self.refused(request, "follow-ups"):
             return refused
-        arguments = request.args or {}
-        owner = arguments.get(b"owner", [b""])[-1].decode("utf-8", "replace")
-        asked = b",".join(arguments.get(b"state", [])).decode("ascii", "replace")
+        asked = LIST_FOLLOW_UPS.query_of(request)
         visitor = visitor_of(request)
-        if visitor.queues is not None and owner not in ("", visitor.name):
+        if visitor.queues is not None and asked.owner not in ("", visitor.name):
             return fault(request, 403, "these follow-ups belong to another lead")
-        try:
-            states = {FollowUpState(word) for word in asked.split(",")} if asked else UNCLOSED
-        except ValueError:
-            return fault(request, 400, f"state must be from {', '.join(FollowUpState)}, separated by commas")
 
         def found(listed: FollowUpList) -> bytes:
             return as_bytes(
@@ -214,13 +207,14 @@ class _ListResource(JsonResource):
                 }
             )
 
-        return self.later(request, self._read(owner, states, visitor.queues).addCallback(found))
+        return self.later(
+            request, self._read(asked.owner, set(asked.state), visitor.queues).addCallback(found)
+        )
 
 
 class _ActionResource(JsonResource):
     """The resource of one action on one follow-up: POST /api/follow-ups/ID/ACTION."""
 
-    methods = (b"POST",)
     subject = "follow-up"
 
     def __init__(self, parent: FollowUpsResource, follow_up_id: str, move: Action) -> None:
@@ -228,17 +222,12 @@ class _ActionResource(JsonResource):
         self._parent = parent
         self._id = follow_up_id
         self._move = move
+        self.operations = (ACT[move],)
 
     def answer(self, request: Request) -> bytes | int:
         if refused := self.refused(request, "follow-ups"):
             return refused
-        content = self.body(request, _LONGEST_BODY)
-        if content is None:
-            return fault(request, 413, f"the body has more than {_LONGEST_BODY} bytes")
-        said = _texts(content, {"by", "text"})
-        if said is None:
-            return fault(request, 400, 'send {"by": "...", "text": "..."}')
-
+        said = ACT[self._move].body_of(request)
         visitor = visitor_of(request)
 
         def moved(move: ActionResult) -> bytes:
@@ -256,20 +245,6 @@ class _ActionResource(JsonResource):
             failure.trap(FollowUpError)
             return fault(request, 400, str(failure.value))
 
-        by = visitor.name or said.get("by", "")
-        answer = self._parent.move(self._id, self._move, by, said.get("text", ""), visitor.queues)
+        by = visitor.name or said.by
+        answer = self._parent.move(self._id, self._move, by, said.text, visitor.queues)
         return self.later(request, answer.addCallbacks(moved, wrong))
-
-
-def _texts(content: bytes, known: Collection[str]) -> dict[str, str] | None:
-    """Return the content as a JSON object whose values are texts; None for any other content.
-
-    Each name in the object must be one of `known`.
-    """
-    try:
-        said = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(said, dict) or not said.keys() <= set(known):
-        return None
-    return said if all(isinstance(text, str) for text in said.values()) else None

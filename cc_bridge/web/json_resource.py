@@ -4,6 +4,7 @@ If the database does not answer within `_SECONDS`, the response has the status 5
 may contain a caller's number, so only the exception's type is logged.
 """
 
+from http import HTTPStatus
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -101,19 +102,15 @@ class JsonResource(LeafResource):
 
         def finish(page: bytes) -> None:
             if not disconnected:
-                request.setHeader("content-length", str(len(page)))
+                if not page:
+                    request.responseHeaders.removeHeader("content-type")
+                if request.code != HTTPStatus.NO_CONTENT:  # which has no length
+                    request.setHeader("content-length", str(len(page)))
                 request.write(page)
                 request.finish()
 
         answer.addTimeout(_SECONDS, self._clock).addErrback(failed).addCallback(finish)
         return NOT_DONE_YET
-
-    @staticmethod
-    def body(request: Request, longest: int) -> bytes | None:
-        """Return the body of a request; None if it has more than `longest` bytes."""
-        content: Any = request.content
-        body: bytes = content.read(longest + 1)
-        return body if len(body) <= longest else None
 
     def _log(self, request: Request, started_at: float) -> None:
         if request.code in _REFUSED:

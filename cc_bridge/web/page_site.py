@@ -1,6 +1,7 @@
 """The HTTP site: the pages, and the limits of its connections."""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -16,6 +17,10 @@ from cc_bridge.web.turns import Turns
 __all__ = ["PageSite"]
 
 _log = Logger()
+
+# A connection is not closed for another one earlier than this after its start, so that its request can be
+# read, and after its last answer. This also limits how many connections are replaced in a second.
+_GRACE_SECONDS = 0.1
 
 
 class PageSite(Site):
@@ -44,13 +49,23 @@ class PageSite(Site):
         self.proxies = proxies or TrustedProxies()
         self.refused: Counter[str] = Counter()
         self.turns = Turns(reactor)
-        self._connections: dict[HttpConnection, str] = {}  # with its peer; served longest ago comes first
+        # By peer: its connections, with the time of the start or the last answer; the earliest comes first.
+        self._connections: dict[str, dict[HttpConnection, float]] = {}
         self._busy_lines = LogLimiter(self.reactor.seconds)
 
     @property
     def connections(self) -> int:
         """The number of open connections."""
-        return len(self._connections)
+        return sum(map(len, self._connections.values()))
+
+    def room(self) -> int:
+        """Return how many connections can be accepted now, as far as their peers do not matter.
+
+        Above the limit of connections, each new one needs another one that can be closed, as `buildProtocol`
+        describes.
+        """
+        free = self.limits.connections - self.connections
+        return free if free > 0 else sum(1 for _ in self._idle())
 
     def protocol(self) -> HttpConnection:  # type: ignore[override]
         """Return a new connection, which speaks HTTP/1.1."""
@@ -59,16 +74,18 @@ class PageSite(Site):
     def buildProtocol(self, addr: IAddress | None) -> HttpConnection | None:  # type: ignore[override]
         """Return the protocol of a new connection from `addr`; None, which closes it, if there is no room.
 
-        If the limit of connections is reached, another connection is closed for the new one: one without a
-        request in progress, else one of a peer with at least two connections more than the new one's peer.
-        Without such a connection, there is no room.
+        If the limit of connections is reached, another connection is closed for the new one: one that has
+        had no request in progress for 0.1 s, else one of a peer with at least two connections more than the
+        new one's peer. Without such a connection, there is no room. Of several such connections, one of the
+        peer with the most connections is closed, and of these the one that was answered longest ago.
         """
         peer = getattr(addr, "host", "?")
         if self.connections >= self.limits.connections and not self._make_room(peer):
             return None
         self.timeOut = self.limits.request_seconds
         connection: HttpConnection = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
-        self._connections[connection] = peer
+        connection.peer = peer
+        self._connections.setdefault(peer, {})[connection] = self.reactor.seconds()
         return connection
 
     def acceptableProtocols(self) -> list[bytes]:  # noqa: N802
@@ -76,17 +93,17 @@ class PageSite(Site):
         return [b"http/1.1"]
 
     def moved(self, connection: HttpConnection) -> None:
-        """Note that a request on this connection was answered.
-
-        Of the connections without a request in progress, the one that was answered longest ago is closed
-        first.
-        """
-        if connection in self._connections:
-            self._connections[connection] = self._connections.pop(connection)
+        """Note that a request on this connection was answered."""
+        connections = self._connections.get(connection.peer, {})
+        if connections.pop(connection, None) is not None:
+            connections[connection] = self.reactor.seconds()
 
     def closed(self, connection: HttpConnection) -> None:
         """Note that a connection has ended."""
-        self._connections.pop(connection, None)
+        connections = self._connections.get(connection.peer, {})
+        connections.pop(connection, None)
+        if not connections:
+            self._connections.pop(connection.peer, None)
 
     def getResourceFor(self, request: Any) -> Resource:  # noqa: N802
         if request.path == b"/":
@@ -107,13 +124,20 @@ class PageSite(Site):
                 most=self.limits.connections,
                 times=times,
             )
-        victim = next((each for each in self._connections if not each.answering), None)
-        victim = victim or self._of_greedier_peer(peer)
+        victim = next(self._idle(), None) or self._of_greedier_peer(peer)
         if victim is None:
             return False
         self.closed(victim)
         victim.abort()
         return True
+
+    def _idle(self) -> Iterator[HttpConnection]:
+        """Yield the connections that may be closed for another one, those of the greediest peer first."""
+        before = self.reactor.seconds() - _GRACE_SECONDS
+        for connections in sorted(self._connections.values(), key=len, reverse=True):
+            for each, since in connections.items():
+                if not each.answering and since <= before:
+                    yield each
 
     def _of_greedier_peer(self, peer: str) -> HttpConnection | None:
         """Return a connection of the peer with the most connections, the one that was answered longest ago.
@@ -121,8 +145,7 @@ class PageSite(Site):
         Return None if this peer has not at least two connections more than `peer`. With only one more, `peer`
         would be the greedier one after the exchange.
         """
-        counts = Counter(self._connections.values())
-        greediest = max(counts, key=counts.__getitem__, default=peer)
-        if counts[greediest] <= counts[peer] + 1:
+        greediest = max(self._connections.values(), key=len, default={})
+        if len(greediest) <= len(self._connections.get(peer, {})) + 1:
             return None
-        return next(each for each, of in self._connections.items() if of == greediest)
+        return next(iter(greediest))

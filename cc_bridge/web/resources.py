@@ -5,6 +5,7 @@ responses are HTML. With these base classes, a leaf has exactly one path, and an
 text.
 """
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from cc_bridge.web.byte_ranges import UnsatisfiableRange, byte_range
+from cc_bridge.web.openapi.operation import Operation, WrongRequest
 
 __all__ = [
     "NOT_DONE_YET",
@@ -103,12 +105,14 @@ def part_of(request: Request, content: bytes, content_type: str) -> bytes:
 class LeafResource(Resource):
     """Base class of a page with one URL path.
 
-    If `access` is given, a request that it does not allow gets an error response.
+    If `access` is given, a request that it does not allow gets an error response. `operations` are the
+    definitions of a page of the API, one for each method; other pages have `methods`.
     """
 
     isLeaf = True
     content_type = "text/plain; charset=utf-8"
     methods: tuple[bytes, ...] = (b"GET", b"HEAD")
+    operations: tuple[Operation[Any, Any], ...] = ()
     for_browsers = False  # a browser that is refused is sent to the log-in
 
     def __init__(self, access: AccessCheck | None = None) -> None:
@@ -116,7 +120,10 @@ class LeafResource(Resource):
         self._access = access
 
     def answer(self, request: Request) -> bytes | int:
-        """Return the body of the response, or NOT_DONE_YET if the response is sent later."""
+        """Return the body of the response, or NOT_DONE_YET if the response is sent later.
+
+        Raises WrongRequest for a request that does not fit the definition of its operation.
+        """
         raise NotImplementedError
 
     def render(self, request: Request) -> bytes | int:
@@ -127,14 +134,24 @@ class LeafResource(Resource):
             return fault(request, 414, f"this address is longer than {_LONGEST_URL} bytes")
         if any(request.postpath):  # type: ignore[attr-defined]  # twisted.web.server.Request
             return fault(request, 404, "there is no such page")
-        if request.method not in self.methods:
-            allowed = [method.decode() for method in self.methods]
+        methods = _methods(self.operations) if self.operations else self.methods
+        if request.method not in methods:
+            allowed = [method.decode() for method in methods]
             request.setHeader("allow", ", ".join(allowed))
             return fault(request, 405, f"this page allows only {' and '.join(allowed)}")
         if self._access is not None and (refusal := self._access.check(request)):
             return (refuse if self.for_browsers else fault)(request, *refusal)
         request.setHeader("content-type", self.content_type)
-        return self.answer(request)
+        try:
+            return self.answer(request)
+        except WrongRequest as error:
+            return fault(request, error.code, str(error))
+
+
+def _methods(operations: Iterable[Operation[Any, Any]]) -> list[bytes]:
+    """Return the methods of these operations; where GET is allowed, HEAD is allowed too."""
+    methods = (one.method.encode() for one in operations)
+    return [each for method in methods for each in ((method, b"HEAD") if method == b"GET" else (method,))]
 
 
 class _NotFound(LeafResource):

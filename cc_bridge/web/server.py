@@ -17,6 +17,9 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 
 from cc_bridge.web.connection import HttpLimits
+from cc_bridge.web.openapi.document import AnyOperation
+from cc_bridge.web.openapi.health import ALIVE, METRICS, READY
+from cc_bridge.web.openapi_resource import OpenApiResource
 from cc_bridge.web.page_site import PageSite
 from cc_bridge.web.proxies import TrustedProxies
 from cc_bridge.web.resources import AccessCheck, LeafResource, TreeResource
@@ -42,6 +45,8 @@ class _MetricsResource(LeafResource):
     same format gets the kept page. So the requests for one format use at most a tenth of the time. `seconds`
     returns the time in seconds of a clock that is never set back.
     """
+
+    operations = (METRICS,)
 
     def __init__(
         self, scrape: Scrape, seconds: Callable[[], float], access: AccessCheck | None = None
@@ -72,14 +77,15 @@ class _MetricsResource(LeafResource):
 class _HealthResource(LeafResource):
     """A page of health checks: status 200 if all checks pass, otherwise 503.
 
-    The JSON has the reason of each check that failed.
+    The JSON has the reason of each check that failed. `operation` is the definition of the page.
     """
 
     content_type = "application/json"
 
-    def __init__(self, checks: Checks) -> None:
+    def __init__(self, checks: Checks, operation: AnyOperation) -> None:
         super().__init__()
         self._checks = checks
+        self.operations = (operation,)
 
     def answer(self, request: Request) -> bytes:
         checks = dict(self._checks())
@@ -119,10 +125,10 @@ def site(
     root = TreeResource(
         home,
         metrics=_MetricsResource(scrape, reactor.seconds if reactor else lambda: 0.0, scraper),
-        healthz=_HealthResource(alive),
-        readyz=_HealthResource(ready),
+        healthz=_HealthResource(alive, ALIVE),
+        readyz=_HealthResource(ready, READY),
         wallboard=wallboard(access),
-        api=TreeResource(None, live=live, **api),
+        api=TreeResource(None, live=live, **{"openapi.json": OpenApiResource()}, **api),
         agent=agent(),
         app=app(),
         fonts=fonts(),

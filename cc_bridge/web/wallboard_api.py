@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from twisted.web.http import Request
 
 from cc_bridge.web.compression import accepts_gzip
+from cc_bridge.web.openapi.wallboard import EVENTS, LIVE
 from cc_bridge.web.proxies import peer_of
 from cc_bridge.web.resources import NOT_DONE_YET, AccessCheck, LeafResource, fault
 from cc_bridge.web.server_sent_event import json_text
@@ -20,6 +21,7 @@ class WallboardResource(LeafResource):
     """The page /api/live: the current wallboard as JSON."""
 
     content_type = "application/json"
+    operations = (LIVE,)
 
     def __init__(self, current: Callable[[], Mapping[str, object]], access: AccessCheck) -> None:
         super().__init__(access)
@@ -33,15 +35,14 @@ class WallboardEventsResource(LeafResource):
     """The resource /api/live/events: sends each new wallboard, or its change, as a server-sent event."""
 
     content_type = "text/event-stream"
+    operations = (EVENTS,)
 
     def __init__(self, stream: EventStream, access: AccessCheck) -> None:
         super().__init__(access)
         self._stream = stream
 
     def answer(self, request: Request) -> bytes | int:
-        whole = (request.args or {}).get(b"whole", [b""])[-1]
-        if whole not in (b"", b"0", b"1"):
-            return fault(request, 400, "whole must be 0 or 1")
+        asked = EVENTS.query_of(request)
         compresses = accepts_gzip(request.getHeader("accept-encoding") or "")
         request.setHeader("vary", "Accept-Encoding")
         if request.method == b"HEAD":
@@ -52,5 +53,5 @@ class WallboardEventsResource(LeafResource):
         if compresses:
             request.setHeader("content-encoding", "gzip")
         request.setHeader("x-accel-buffering", "no")  # otherwise nginx would delay events
-        self._stream.listen(request, whole=whole == b"1", compresses=compresses)
+        self._stream.listen(request, whole=asked.whole == "1", compresses=compresses)
         return NOT_DONE_YET

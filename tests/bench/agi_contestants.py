@@ -129,10 +129,12 @@ def panoramisk() -> None:
 def _serve(handle: Any) -> None:
     from twisted.internet import reactor
 
-    from cc_bridge.agi.server import BACKLOG, AgiLimits, FastAgiFactory
+    from cc_bridge.agi.server import AgiLimits, FastAgiFactory
+    from cc_bridge.daemon.process.tcp_port import TcpPort
 
     factory = FastAgiFactory(handle, AgiLimits(callers=_CALLERS, call_seconds=600), reactor)
-    port = reactor.listenTCP(0, factory, BACKLOG, _HOST)
+    port = TcpPort(_HOST, 0, factory, reactor)
+    port.startListening()
     reactor.callWhenRunning(_listening, port.getHost().port)
     gc.collect()  # as the daemon does
     gc.freeze()

@@ -13,9 +13,12 @@ from random import Random, SystemRandom
 from typing import Any
 
 import click
-from inputs import corpus_of, hostile_input
-from targets import TARGETS
 from twisted.logger import globalLogBeginner
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from fuzz.inputs import corpus_of, hostile_input
+from fuzz.targets import TARGETS
 
 _WARM = 10_000  # inputs before the memory is measured for the first time
 _MOST_GROWTH_MB = 5.0

@@ -1,6 +1,9 @@
 """Hostile input for twenty seconds: recorded traffic with changes, and generated input."""
 
+import subprocess
+import sys
 import time
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -53,3 +56,9 @@ def test_input_that_hypothesis_chooses(target):
             fed.feed(data, Random(seed))
 
     feed()
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_the_run_by_hand_starts(name):
+    command = [sys.executable, Path(__file__).with_name("run.py"), name, "--inputs", "20"]
+    assert f"RESULT target={name} inputs=20 " in subprocess.check_output(command, text=True)

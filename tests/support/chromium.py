@@ -158,9 +158,11 @@ class Page:
         """Let requests fail whose URL matches a pattern. The failures are not in `errors`."""
         self.ask("Network.setBlockedURLs", urls=list(patterns))
 
-    def scheme(self, scheme):
-        """Set the preferred colour scheme: `light` or `dark`."""
-        self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    def scheme(self, scheme, motion="no-preference"):
+        """Set the preferred colour scheme, `light` or `dark`; with the motion `reduce`, nothing moves."""
+        features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}
+        listed = [{"name": name, "value": value} for name, value in features.items()]
+        self.ask("Emulation.setEmulatedMedia", features=listed)
 
     def value(self, expression):
         """Return the value of a JavaScript expression."""

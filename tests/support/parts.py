@@ -19,6 +19,7 @@ PARTS = {
     "asterisk": (),
     "chromium": ("chromium",),
     "containers": ("podman", "runc", "mmdebstrap"),
+    "curl": ("curl",),
     "mariadb": (),
     "mounts": ("mount", "umount"),
     "postgres": (),

@@ -16,6 +16,7 @@ BY_PROGRAM = {  # part -> a module with its tests, which must skip them with an 
     "asterisk": "tests/pbx/test_rig.py",
     "chromium": "tests/integration/reports/test_reports_chromium.py",
     "containers": "tests/containers/test_image.py",
+    "curl": "tests/integration/web/test_openapi.py",
     "mounts": "tests/integration/storage/pipeline/test_faults.py",
     "prometheus": "tests/integration/prometheus/test_rules.py",
     "systemd": "tests/integration/test_systemd.py",

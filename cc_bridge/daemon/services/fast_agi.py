@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from cc_bridge.agi.channel import AgiChannel
 from cc_bridge.agi.request import Request
-from cc_bridge.agi.server import BACKLOG, AgiLimits, FastAgiFactory
+from cc_bridge.agi.server import AgiLimits, FastAgiFactory
 from cc_bridge.config import Config
 from cc_bridge.daemon.process.open_files import shares
 from cc_bridge.daemon.service import Context
@@ -30,7 +30,7 @@ class FastAgi(ListeningService):
         self._secret = agi.request_secret()
         limits = self._limits(context.config)
         self.factory = FastAgiFactory(self._serve, limits, context.reactor, self._scripts)
-        super().__init__(context, agi.host, agi.port, self.factory, BACKLOG)
+        super().__init__(context, agi.host, agi.port, self.factory)
 
     @property
     def in_progress(self) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from twisted.internet.defer import Deferred, fail
 
 from cc_bridge.config import Config
-from cc_bridge.config.survey_files import question_titles
+from cc_bridge.config.survey_files import survey_titles
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.follow_up import Action, FollowUp, FollowUpState, apply_action
@@ -39,7 +39,7 @@ class FollowUpApi(DaemonService):
     def __init__(self, context: Context, now: Callable[[], float], access: AccessCheck) -> None:
         super().__init__(context)
         self._now = now
-        self._question_titles = question_titles(context.config)
+        self._question_titles = survey_titles(context.config).questions
         self._reads = context.database.read_pool("follow-ups", _READS)
         self.resource = FollowUpsResource(
             access,
@@ -57,7 +57,7 @@ class FollowUpApi(DaemonService):
         return self.config.queue_titles(queue)
 
     def reconfigure(self, config: Config) -> None:
-        self._question_titles = question_titles(config)
+        self._question_titles = survey_titles(config).questions
         super().reconfigure(config)
 
     def start(self) -> None:

@@ -60,7 +60,7 @@ class Http(ListeningService):
         )
         certificate = http.certificate()
         self._tls = TlsSite(certificate, self.site, context.reactor) if certificate else None
-        super().__init__(context, http.host, http.port, self._tls or self.site)
+        super().__init__(context, http.host, http.port, self._tls or self.site, self.site.room)
 
     def reconfigure(self, config: Config) -> None:
         """Apply a new configuration, and read the files of the certificate again."""

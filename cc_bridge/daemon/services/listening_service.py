@@ -3,37 +3,37 @@
 If the configured port is 0, the system chooses a port, which is known once the service listens.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
-from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.interfaces import IProtocolFactory
 
+from cc_bridge.daemon.process.tcp_port import ACCEPTED_AT_ONCE, TcpPort
 from cc_bridge.daemon.service import Context, DaemonService
 
-if TYPE_CHECKING:
-    from twisted.python.failure import Failure
-
 __all__ = ["ListeningService"]
-
-_BACKLOG = 50  # Twisted's default
 
 
 class ListeningService(DaemonService):
     """A service that listens on a TCP port.
 
-    `privilegedStartService` opens the port; it raises CannotListenError if the port is in use.
+    `privilegedStartService` opens the port; it raises CannotListenError if the port is in use. `room` returns
+    how many connections the factory has room for; further ones wait.
     """
 
     def __init__(
-        self, context: Context, host: str, port: int, factory: IProtocolFactory, backlog: int = _BACKLOG
+        self,
+        context: Context,
+        host: str,
+        port: int,
+        factory: IProtocolFactory,
+        room: Callable[[], int] = lambda: ACCEPTED_AT_ONCE,
     ) -> None:
         super().__init__(context)
-        endpoint = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
-        self._endpoint: IStreamServerEndpoint = endpoint(context.reactor, port, backlog, host)
-        self._factory = factory
-        self._port: IListeningPort | None = None
+        self._where = host, port, factory, context.reactor, room
+        self._port: TcpPort | None = None
 
     @property
     def listens(self) -> bool:
@@ -50,11 +50,9 @@ class ListeningService(DaemonService):
 
     def privilegedStartService(self) -> None:
         Service.privilegedStartService(self)
-        faults: list[Failure] = []
-        # The Deferred of a TCP endpoint has already fired when `listen` returns.
-        self._endpoint.listen(self._factory).addCallbacks(self._opened, faults.append)
-        if faults:
-            faults[0].raiseException()
+        port = TcpPort(*self._where)
+        port.startListening()
+        self._port = port
 
     def start(self) -> None:
         if self._port is None:
@@ -65,6 +63,3 @@ class ListeningService(DaemonService):
         return (
             succeed(None) if port is None else maybeDeferred(port.stopListening).addCallback(lambda _: None)
         )
-
-    def _opened(self, port: IListeningPort) -> None:
-        self._port = port

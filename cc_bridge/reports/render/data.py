@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
+from cc_bridge.kpis.units import stored
 from cc_bridge.reports.calendar import day_of
 from cc_bridge.reports.comparison import Change, TableChanges
 from cc_bridge.reports.figures import Cell, Column, KeyKind, Report, ReportRow, ReportTable
@@ -19,9 +20,7 @@ from cc_bridge.safe_text.printable import json_text
 from cc_bridge.safe_text.spreadsheet import as_cell
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
-__all__ = ["as_csv", "as_json", "rounded"]
-
-_DECIMALS = 6
+__all__ = ["as_csv", "as_json"]
 
 
 def as_csv(table: ReportTable, wording: Localization, changes: TableChanges | None = None) -> str:
@@ -62,7 +61,8 @@ def as_json(report: Report, wording: Localization, now: float) -> str:
         "pbx": ask.pbx or None,
         "queues": list(ask.queues) or None,
         "minimum": ask.minimum,
-        "unobserved_seconds": round(report.unobserved, _DECIMALS),
+        "begins": report.begins.isoformat() if report.begins else None,
+        "unobserved_seconds": stored(report.unobserved),
         "tables": [_table(table, wording) for table in report.tables],
         "findings": None
         if report.findings is None
@@ -166,10 +166,5 @@ def _values(column: Column, cell: Cell, change: Change | None) -> Iterator[float
         yield _number(change.difference)
 
 
-def rounded(value: float) -> float:
-    """Return a number as all outputs for programs have it: whole if it is whole, else with six decimals."""
-    return int(value) if value == int(value) else round(value, _DECIMALS)
-
-
 def _number(value: float | None) -> float | None:
-    return None if value is None else rounded(value)
+    return None if value is None else stored(value)

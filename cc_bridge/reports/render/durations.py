@@ -6,6 +6,8 @@ units. The digits are 0 to 9; `Localization.figures_of` replaces them.
 
 from typing import Literal, NamedTuple
 
+from cc_bridge.kpis.units import half_up
+
 __all__ = ["duration", "short_duration"]
 
 _MINUTE, _HOUR = 60, 3600
@@ -45,16 +47,16 @@ def duration(seconds: float, language: Literal["en", "fa"], *, whole_minutes: bo
     with `whole_minutes`, it is rounded to minutes.
     """
     words = _WORDS[language]
-    sign, seconds = _MINUS if round(seconds, 1) < 0 else "", abs(seconds)
-    tenths = round(seconds, 1)
+    sign, seconds = _MINUS if half_up(seconds, 1) < 0 else "", abs(seconds)
+    tenths, whole = half_up(seconds, 1), int(half_up(seconds))
     if tenths < _TENTHS_BELOW and tenths != int(tenths):
         return sign + words.seconds.format(large=tenths)
-    if round(seconds) < _MINUTE:
-        return sign + words.seconds.format(large=round(seconds))
-    if round(seconds) < _HOUR and not whole_minutes:
-        minutes, rest = divmod(round(seconds), _MINUTE)
+    if whole < _MINUTE:
+        return sign + words.seconds.format(large=whole)
+    if whole < _HOUR and not whole_minutes:
+        minutes, rest = divmod(whole, _MINUTE)
         return sign + (words.minutes_seconds if rest else words.minutes).format(large=minutes, small=rest)
-    hours, minutes = divmod(round(seconds / _MINUTE), 60)
+    hours, minutes = divmod(int(half_up(seconds / _MINUTE)), 60)
     if not hours:
         return sign + words.minutes.format(large=minutes)
     return sign + (words.hours_minutes if minutes else words.hours).format(large=hours, small=minutes)

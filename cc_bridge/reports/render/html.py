@@ -57,7 +57,9 @@ def as_html(report: Report, wording: Localization, now: float) -> str:
         facts={name: fact for name, fact in facts.items() if fact},
         made=wording.instant(now),
         minimum=wording.figures_of(str(ask.minimum)),
-        unobserved=wording.unobserved(report.unobserved),
+        warnings=[
+            each for each in (wording.unobserved(report.unobserved), wording.begins(report.begins)) if each
+        ],
         tiles=list(tiles(report, wording)),
         findings=None if report.findings is None else [wording.sentence(each) for each in report.findings],
         tables=[in_words(table.with_data(), wording) for table in report.tables],

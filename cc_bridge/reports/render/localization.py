@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from cc_bridge.kpis.catalogue import KPIS, Kpi
 from cc_bridge.kpis.question_kinds import SCORES
-from cc_bridge.kpis.units import Unit
+from cc_bridge.kpis.units import Unit, half_up
 from cc_bridge.queue_names import QueueMap
 from cc_bridge.reports.calendar import Days, day_of, persian
 from cc_bridge.reports.figures import Cell, Column, Highlight, KeyKind, ReportRow
@@ -100,6 +100,7 @@ class Localization:
     bands: tuple[int, ...] = ()
     titles: QueueMap[str] = field(default_factory=QueueMap)  # of the queues that have one, by name
     questions: Mapping[str, str] = field(default_factory=dict)  # titles of the questions, by id
+    choices: Mapping[tuple[str, str], str] = field(default_factory=dict)  # titles, by question id and label
 
     @property
     def direction(self) -> str:
@@ -113,6 +114,11 @@ class Localization:
         """
         words: Mapping[str, str] = catalogue()[self.language][part]
         return words.get(name, name)
+
+    def sheet(self, table: str) -> str:
+        """Return the title of a table, shortened to at most 31 characters for the name of a sheet."""
+        short = self.text("sheets", table)
+        return short if short != table else self.text("tables", table)
 
     def label(self, column: Column) -> str:
         """Return the heading of a column in the reader's language."""
@@ -138,6 +144,10 @@ class Localization:
         text: str = catalogue()[self.language]["kinds"].get(kind, {}).get("answer", "{n}")
         return text.format(n=self.figures_of(str(value)))
 
+    def choice(self, question: str, label: str) -> str:
+        """Return the title of a choice of a question, or the choice's label if it has no title."""
+        return printable(self.choices.get((question, label)) or label)
+
     def short(self, score: str) -> str:
         """Return the short label of a score, or the score's name if texts.toml has no such score."""
         kinds: Mapping[str, Any] = catalogue()[self.language]["kinds"]
@@ -158,7 +168,7 @@ class Localization:
             text = duration(value, self.language, whole_minutes=unit is Unit.TIME)
         else:
             sign = "+" if unit is Unit.POINTS else ""
-            text = f"{value:{sign},.{unit.decimals}f}".replace("-", "−")  # noqa: RUF001 - typography for readers
+            text = f"{half_up(value, unit.decimals):{sign}z,f}".replace("-", "−")  # noqa: RUF001 - typography for readers
             if unit is Unit.PERCENT:
                 text += "%" if self.digits == "persian" else " %"
         return self.figures_of(text)
@@ -170,13 +180,28 @@ class Localization:
         percent = "" if unit is not Unit.PERCENT else "%" if self.digits == "persian" else " %"
         return self.figures_of(f"{value:g}".replace("-", "−") + percent)  # noqa: RUF001 - typography for readers
 
-    def cell(self, unit: Unit, cell: Cell) -> str:
-        """Return the text of a figure: its number, or the words for "no data" or "too few"."""
+    def cell(self, unit: Unit, cell: Cell, *, signed: bool = False) -> str:
+        """Return the text of a figure: its number, or the words for "no data" or "too few".
+
+        If `signed` is true, the figure is a difference of two numbers in the unit, see `difference`.
+        """
         if cell is None:
             return self.text("page", "no_data")
         if not cell.enough:
             return self.text("page", "too_few")
-        return self.value(unit, cell.value)
+        return self.difference(unit, cell.value) if signed else self.value(unit, cell.value)
+
+    def difference(self, unit: Unit, difference: float) -> str:
+        """Return the difference of two numbers in a unit as text, such as `+12.5 points`.
+
+        It has a sign unless it is shown as 0. A difference of shares is in points.
+        """
+        in_points = unit in {Unit.PERCENT, Unit.POINTS}
+        shown_as = Unit.POINTS if in_points else unit
+        size = self.value(shown_as, abs(difference)).removeprefix("+")
+        zero = self.value(shown_as, 0.0).removeprefix("+")
+        sign = "" if size == zero else "+" if difference > 0 else "−"  # noqa: RUF001 - typography for readers
+        return self.text("page", "points").format(n=f"{sign}{size}") if in_points else f"{sign}{size}"
 
     def details(self, unit: Unit, cell: Cell, column: str = "") -> str:
         """Return the confidence interval and the sample size (n) of a figure as text.
@@ -212,6 +237,24 @@ class Localization:
             return ""
         return self.text("page", "unobserved").format(time=self.isolated(self.value(Unit.TIME, seconds)))
 
+    def begins(self, day: date | None) -> str:
+        """Return the sentence that the days before the first record are not observed; empty for None.
+
+        `day` is the day of the first record.
+        """
+        return self.text("page", "begins").format(day=self.isolated(self.date(day))) if day else ""
+
+    def begins_before(self, day: date | None, last: date) -> str:
+        """Return the sentence that an earlier span, for comparison, starts before the first record.
+
+        `day` is the day of the first record, and `last` is the last day of the earlier span. The sentence
+        says whether the span is partly observed or not at all. It is empty if `day` is None.
+        """
+        if day is None:
+            return ""
+        sentence = self.text("page", "before_unknown" if day > last else "before_partly")
+        return sentence.format(day=self.isolated(self.date(day)))
+
     def full(self, unit: Unit, cell: Cell, column: str = "") -> str:
         """Return the text of a figure, with its confidence interval and sample size (n) in brackets.
 
@@ -240,15 +283,17 @@ class Localization:
             case Dimension.WAIT_BAND:
                 return self._band(int(key))
             case Dimension.QUEUE:
-                return printable(self.titles.get(str(key), str(key))) or self.text("page", "none")
+                return printable(self.titles.get(str(key), str(key))) or self.text("page", "no_queue")
             case Dimension.STAGE:
                 return self.text("stages", str(key) or "none")
             case KeyKind.QUESTION:
                 return printable(self.questions.get(str(key)) or str(key))
             case KeyKind.WORD:
                 return printable(self.text("words", str(key)))
+            case Dimension.AGENT:
+                return printable(str(key)) or self.text("page", "no_agent")
             case _:
-                return printable(str(key)) or self.text("page", "none")
+                return printable(str(key)) or self.text("page", "unknown")
 
     def unit(self, column: Column, row: ReportRow) -> Unit:
         return row.unit or column.unit
@@ -276,7 +321,7 @@ class Localization:
 
     def _band(self, number: int) -> str:
         if number < 0:
-            return self.text("page", "none")
+            return self.text("page", "unknown")
         bounds = [duration(bound, self.language) for bound in self.bands]
         if number == 0:
             text = self.text("page", "up_to").format(high=bounds[0])

@@ -52,7 +52,11 @@ def _cells(table: ReportTable, row: ReportRow, wording: Localization) -> Iterato
     for column, cell in zip(table.columns, row.cells, strict=True):
         unit = wording.unit(column, row)
         weak = cell is None or not cell.enough
-        yield wording.cell(unit, cell), _breakable(wording.details(unit, cell, column.name)), weak
+        yield (
+            wording.cell(unit, cell, signed=column.signed),
+            _breakable(wording.details(unit, cell, column.name)),
+            weak,
+        )
 
 
 def _breakable(details: str) -> str:

@@ -14,13 +14,12 @@ from typing import Any
 
 from xlsxwriter import Workbook
 
-from cc_bridge.kpis.units import Unit
+from cc_bridge.kpis.units import Unit, stored
 from cc_bridge.reports.calendar import day_of
 from cc_bridge.reports.comparison import Change, TableChanges, shown
 from cc_bridge.reports.figures import Cell, Column, KeyKind, Report, ReportRow, ReportTable
 from cc_bridge.reports.heat_map import HOURS, HeatMap
 from cc_bridge.reports.query import Dimension, Group
-from cc_bridge.reports.render.data import rounded
 from cc_bridge.reports.render.localization import Localization, time_of_day
 from cc_bridge.safe_text.printable import printable
 
@@ -34,9 +33,12 @@ _FORMATS = {
     Unit.POINTS: "+0.0;-0.0;0.0",
     Unit.MEAN: "0.00",
 }
+_DIFFERENCES = {
+    unit: pattern if unit is Unit.POINTS else f"+{pattern};-{pattern};{pattern}"
+    for unit, pattern in _FORMATS.items()
+}
 _DATE = "yyyy-mm-dd"
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\']")  # in the name of a sheet
-_LONGEST_NAME = 31  # characters of the name of a sheet
 _WIDTHS = 12, 28  # characters: of a column with figures, of a column with keys
 
 
@@ -46,16 +48,18 @@ def as_xlsx(
     now: float,
     changes: Mapping[str, TableChanges] | None = None,
     heat: HeatMap | None = None,
+    before: Report | None = None,
 ) -> bytes:
     """Return a report as the bytes of an XLSX file.
 
     The first sheet says what the report covers. `now`, the time at which the report is made, is in UTC
-    seconds since the epoch. `changes` adds the columns of a comparison, and `heat` the sheet of a heat map.
+    seconds since the epoch. `changes` adds the columns of a comparison with the report `before`, and `heat`
+    the sheet of a heat map.
     """
     content = BytesIO()
     book = Workbook(content, {"in_memory": True})
     sheets = _Book(book, wording)
-    sheets.cover(report, now)
+    sheets.cover(report, now, before)
     for table in report.tables:
         sheets.table(*shown(table, (changes or {}).get(table.name)))
     if heat is not None:
@@ -79,9 +83,14 @@ class _Book:
             for unit, pattern in _FORMATS.items()
             for bold in (False, True)
         }
+        self._differences = {
+            (unit, bold): book.add_format({"num_format": pattern, "bold": bold})
+            for unit, pattern in _DIFFERENCES.items()
+            for bold in (False, True)
+        }
         self._bold = book.add_format({"bold": True})
 
-    def cover(self, report: Report, now: float) -> None:
+    def cover(self, report: Report, now: float, before: Report | None) -> None:
         """Add the sheet with the title of the report, its days and queues, its highlights and notes."""
         wording, ask = self._wording, report.ask
         sheet = self._sheet(wording.text("titles", report.name))
@@ -99,9 +108,10 @@ class _Book:
         ]
         texts = [wording.text("notes", note) for note in report.notes]
         texts += [wording.sentence(finding) for finding in report.findings or ()]
-        if report.unobserved:
-            lost = wording.value(Unit.TIME, report.unobserved)
-            texts.append(wording.text("page", "unobserved").format(time=lost))
+        warnings = [wording.unobserved(report.unobserved), wording.begins(report.begins)]
+        if before:
+            warnings.append(wording.begins_before(before.begins, before.ask.last))
+        texts += [each for each in warnings if each]
         place = 0
         for name, fact in facts:
             if fact == "" and place:
@@ -118,7 +128,7 @@ class _Book:
 
     def table(self, table: ReportTable, changes: TableChanges | None) -> None:
         """Add the sheet of a table."""
-        sheet = self._sheet(self._wording.text("tables", table.name))
+        sheet = self._sheet(self._wording.sheet(table.name))
         headings = [*self._key_headings(table)]
         keys = len(headings)
         headings += [each for column in table.columns for each in self._headings(column, changes is not None)]
@@ -153,12 +163,12 @@ class _Book:
     # -- inside
 
     def _sheet(self, title: str) -> Any:
-        """Return a new sheet with this title, shortened and numbered as spreadsheets demand."""
-        name = whole = _FORBIDDEN.sub(" ", title)[:_LONGEST_NAME].strip() or "-"
+        """Return a new sheet with this title, numbered if there is another one with it."""
+        name = whole = _FORBIDDEN.sub(" ", title)
         number = 1
         while name.casefold() in self._names:
             number += 1
-            name = f"{whole[: _LONGEST_NAME - 3]} {number}"
+            name = f"{whole} {number}"
         self._names.add(name.casefold())
         sheet = self._book.add_worksheet(name)
         if self._wording.direction == "rtl":
@@ -209,7 +219,10 @@ class _Book:
         bold = row is table.total
         for number, (column, cell) in enumerate(zip(table.columns, row.cells, strict=True)):
             unit = self._wording.unit(column, row)
-            self._write(sheet, line, place, unit, cell, bold)
+            if column.signed and cell and cell.enough:
+                self._write_difference(sheet, line, place, unit, cell.value, bold)
+            else:
+                self._write(sheet, line, place, unit, cell, bold)
             place += 1
             shown = cell if cell and cell.enough else None
             if column.has_n:
@@ -219,22 +232,26 @@ class _Book:
             if column.has_interval:
                 for step, bound in enumerate((shown.low, shown.high) if shown else ()):
                     if bound is not None:
-                        sheet.write_number(line, place + step, rounded(bound), self._numbers[unit, bold])
+                        sheet.write_number(line, place + step, stored(bound), self._numbers[unit, bold])
                 place += 2
             if changes is not None:
                 change = changes[number]
                 self._write(sheet, line, place, unit, change.before, bold)
                 if change.difference is not None:
-                    as_unit = Unit.POINTS if unit is Unit.PERCENT else unit
-                    sheet.write_number(
-                        line, place + 1, rounded(change.difference), self._numbers[as_unit, bold]
-                    )
+                    self._write_difference(sheet, line, place + 1, unit, change.difference, bold)
                 place += 2
+
+    def _write_difference(
+        self, sheet: Any, line: int, place: int, unit: Unit, difference: float, bold: bool
+    ) -> None:
+        """Write the difference of two figures in a unit; that of shares is in points."""
+        shown_as = Unit.POINTS if unit is Unit.PERCENT else unit
+        sheet.write_number(line, place, stored(difference), self._differences[shown_as, bold])
 
     def _write(self, sheet: Any, line: int, place: int, unit: Unit, cell: Cell, bold: bool = False) -> None:
         if cell is None:
             return
         if cell.enough:
-            sheet.write_number(line, place, rounded(cell.value), self._numbers[unit, bold])
+            sheet.write_number(line, place, stored(cell.value), self._numbers[unit, bold])
         else:
             sheet.write_string(line, place, self._wording.text("page", "too_few"), self._weak)

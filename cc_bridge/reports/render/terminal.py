@@ -34,6 +34,8 @@ def _parts(report: Report, wording: Localization, width: int) -> Iterator[Text |
     yield Text(f"{title}: {wording.date(ask.first)} {until} {wording.date(ask.last)}", style="bold")
     if unobserved := wording.unobserved(report.unobserved):
         yield Text(unobserved, style="yellow")
+    if begins := wording.begins(report.begins):
+        yield Text(begins, style="yellow")
     for table in report.tables:
         yield Text()
         yield Text(wording.text("tables", table.name), style="bold")
@@ -123,7 +125,7 @@ def _cells(table: ReportTable, row: ReportRow, wording: Localization) -> Iterato
     for column, cell in zip(table.columns, row.cells, strict=True):
         unit = wording.unit(column, row)
         details = wording.details(unit, cell, column.name)
-        text = Text(wording.cell(unit, cell))
+        text = Text(wording.cell(unit, cell, signed=column.signed))
         if details:
             text.append(f"\n{details}", style="dim")
         yield text

@@ -183,12 +183,13 @@ def _ring(_details: CallDetails, row: Any) -> ListedCall:
 
 
 def _answer(_details: CallDetails, row: Any) -> ListedCall:
+    agent = row.agent or (row.attempt_agent if not row.queue else "")  # about the company: as `_given`
     return ListedCall(
         row.answered_at,
         row.pbx,
         row.call_id or "",
         row.queue or row.attempt_queue or "",
-        agents=(row.agent,) if row.agent else (),
+        agents=(agent,) if agent else (),
         answers=(GivenAnswer(row.question, row.kind, row.value, row.label),),
     )
 

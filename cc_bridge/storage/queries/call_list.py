@@ -52,7 +52,8 @@ def read_calls(
     numbers = func.count(), func.sum(mark)
     columns: list[Any] = [*table.c, mark.label("marked")]
     if wanted.kind is ListKind.ANSWERS:
-        columns += [survey_attempts.c.call_id, survey_attempts.c.queue.label("attempt_queue")]
+        s = survey_attempts.c
+        columns += [s.call_id, s.queue.label("attempt_queue"), s.agent.label("attempt_agent")]
     newest = [at.desc(), *(column.desc() for column in found.listed.key if column is not at)]
     page = select(*columns).select_from(found.source).where(*found.where).order_by(*newest)
     page = page.offset(skip).limit(most)

@@ -35,4 +35,5 @@ def compute_report(
     if name == "lost" and query.by in BY:
         counts = LostCallQueries(connection, query).lost_calls(now, shared)
         report = replace(report, tables=(*report.tables, callback_table_of_counts(query, counts)))
-    return replace(report, unobserved=source.unobserved())
+    begins = query.later_begin(source.first_record())
+    return replace(report, unobserved=source.unobserved(), begins=begins)

@@ -129,6 +129,8 @@ def _talked(row: Any, direction: str) -> TimelineTalk:
 
 
 def _rated(row: Any, attempt: Any) -> TimelineRating:
+    """Return the entry of an answer; one about the company has the queue and the agent of its survey."""
+    whose = row if row.queue or row.agent else attempt
     return TimelineRating(
         row.answered_at,
         row.pbx,
@@ -138,8 +140,8 @@ def _rated(row: Any, attempt: Any) -> TimelineRating:
         row.kind,
         row.value,
         row.label,
-        row.queue,
-        row.agent,
+        whose.queue,
+        whose.agent,
         row.recording,
         row.attempt_id,
     )

@@ -94,6 +94,10 @@ class PresenceQueries(SpanQueries):
         rows = self._connection.execute(select(c.started_at, c.ended_at).where(*where))
         return math.fsum(min(end, until) - max(begin, since) for begin, end in rows)
 
+    def first_record(self) -> float | None:
+        """Return the start of the observation, see `observed`; None for an empty database."""
+        return self._first_and_last()[0] or None
+
     def observed(self) -> Iterator[Span]:
         """Yield the parts of the report's time span in which the PBX was observed, in order of time.
 

@@ -140,7 +140,7 @@ def _survey(journey: CallJourney, shown: Shown) -> Iterator[Step]:
         length = None if attempt.ended_at is None else attempt.ended_at - attempt.started_at
         yield Step(attempt.started_at, "survey", attempt.queue, attempt.agent, length, told)
     for answer in sorted(journey.answers, key=lambda each: each.answered_at):
-        told = f"{shown.question(answer.question)}: {shown.answer(answer.kind, answer.value, answer.label)}"
+        told = f"{shown.question(answer.question)}: {shown.answer(answer)}"
         comment = answer if answer.kind == "comment" else None
         yield Step(answer.answered_at, "answer", answer.queue, answer.agent, None, told, comment)
     for each in journey.follow_ups:

@@ -68,7 +68,7 @@ class CustomersPage(WordedPage):
         if not text:
             return self._found(visit, "", [])
         if keys_of(text, self._numbers):
-            return RedirectAnswer(customer_address(text))
+            return RedirectAnswer(customer_address(self._numbers.written(text)))
         if len(text) < _SHORTEST:
             return self._found(visit, text, [])
         return Deferred.fromCoroutine(self._search(visit, text))
@@ -95,7 +95,7 @@ class CustomersPage(WordedPage):
             raise PageError(404, "this is not a phone number")
         values = {
             "shown": self.shown(visit),
-            "number": shown_key(number),
+            "number": shown_key(self._numbers.written(number)),
             "tel": tel,
             "call_address": call_address,
             "comment_address": comment_address,

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from cc_bridge.customers.lost_callers import LostCaller
 from cc_bridge.customers.lost_calls import LostCall, LostCallStatus
 from cc_bridge.follow_ups.follow_up import FollowUp
+from cc_bridge.privacy.caller_keys import shown as shown_key
 from cc_bridge.queue_names import queue_key
 from cc_bridge.reports.calendar import Days
 from cc_bridge.safe_text.spreadsheet import as_cell
@@ -138,6 +139,7 @@ class LostPage(WordedPage):
             "late": late,
             "call_address": call_address,
             "customer_address": customer_address,
+            "shown_key": shown_key,
             "tel": tel,
             "can_take": bool(visit.form_key and visit.visitor.name),
         }

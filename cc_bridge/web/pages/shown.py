@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from cc_bridge.follow_ups.follow_up import FollowUp
 from cc_bridge.kpis.question_kinds import RATING_KINDS
@@ -13,7 +14,7 @@ from cc_bridge.reports.render.bidi import END, LEFT_TO_RIGHT
 from cc_bridge.reports.render.localization import Localization
 from cc_bridge.safe_text.printable import printable
 
-__all__ = ["Shown", "tel"]
+__all__ = ["Shown", "StoredAnswer", "tel"]
 
 _NOT_DIALLED = re.compile(r"[^0-9+*#]")
 _DETAILS = (
@@ -27,6 +28,19 @@ _DETAILS = (
 def tel(number: str) -> str:
     """Return the digits of a number for a `tel:` link; empty for a masked, hashed or withheld number."""
     return "" if re.search(r"[A-Za-z]", number) else _NOT_DIALLED.sub("", number)
+
+
+class StoredAnswer(Protocol):
+    """An answer in a survey as a record has it: the question's id and kind, the value and its label."""
+
+    @property
+    def question(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+    @property
+    def label(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +93,15 @@ class Shown:
         found = self.words.get(key) or self.wording.text("columns", key)
         return printable(found if found != key else self.wording.text("words", name))
 
-    def answer(self, kind: str, value: int, label: str) -> str:
+    def answer(self, given: StoredAnswer) -> str:
         """Return a survey answer as text, such as `2 of 5`."""
-        if kind == "comment":
-            return self.time(value)
-        if kind == "yes_no":
-            return self.words["yes" if value else "no"]
-        if kind in RATING_KINDS:
-            return self.wording.answer(kind, value)
-        return printable(label) or self.wording.figures_of(str(value))
+        if given.kind == "comment":
+            return self.time(given.value)
+        if given.kind == "yes_no":
+            return self.words["yes" if given.value else "no"]
+        if given.kind in RATING_KINDS:
+            return self.wording.answer(given.kind, given.value)
+        return self.wording.choice(given.question, given.label) or self.wording.figures_of(str(given.value))
 
     def detail(self, follow_up: FollowUp) -> str:
         """Return the cause of a follow-up in words, such as `waited 1:05` or `2 of 5`."""

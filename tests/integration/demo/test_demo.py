@@ -517,6 +517,13 @@ class Demo:
         named = (re.fullmatch(r"  (\w+(?: \d+)?) +([^ ,;\n]+).*\n", line.decode()) for line in shown)
         return {found[1]: found[2] for found in named if found}
 
+    def text(self):
+        """Return the lines that the demo prints at its start."""
+        lines = iter(self.process.stdout.readline, b"")
+        return [
+            line.decode().rstrip() for line in takewhile(lambda line: b"The demo uses" not in line, lines)
+        ]
+
     def end(self, *signals):
         """Send the signals, wait for the demo's end, and check that it ended well and left no files."""
         for number in signals:
@@ -540,6 +547,14 @@ def demo(tmp_path):
         if each.process.poll() is None:
             each.process.kill()
             each.process.communicate()
+
+
+def test_the_words_of_the_start_fit_into_80_columns(demo):
+    started = demo(*FRESH)
+    lines = [line for line in started.text() if not re.search(r"/agent#|/tmp|python", line)]
+    assert len(lines) > 8
+    assert [line for line in lines if len(line) > 80] == []
+    started.end(signal.SIGINT)
 
 
 def wait_for(condition, seconds=60.0):

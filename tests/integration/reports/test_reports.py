@@ -495,6 +495,7 @@ def test_hours_count_no_time_without_observation(tmp_path):
         ask = asking(Dimension.HOUR)
         source = SqlSource(connection, ask)
         assert list(source.observed()) == [(at, at + 7200), (at + 9000, at + 12_600)]
+        assert source.first_record() == at
         (table,) = REPORTS["hours"].make(ask, source).tables
     assert {row.keys[0]: table.cell(row, "agents_present").value for row in table.rows} == {
         10: pytest.approx(1),
@@ -505,7 +506,9 @@ def test_hours_count_no_time_without_observation(tmp_path):
     engine.dispose()
     engine = open_database(f"sqlite:///{tmp_path / 'empty.sqlite'}")
     with reading(engine) as connection:
-        assert list(SqlSource(connection, asking(Dimension.HOUR)).observed()) == []
+        source = SqlSource(connection, asking(Dimension.HOUR))
+        assert list(source.observed()) == []
+        assert source.first_record() is None
     engine.dispose()
 
 

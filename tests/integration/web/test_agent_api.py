@@ -147,15 +147,17 @@ def test_the_page_itself_holds_nothing(agent_site):
 
 def test_days_are_one_of_three(agent_site):
     codes = [agent_site.ask(f"/api/agent?days={days}").code for days in (1, 7, 30, 2, -1, "x", "9" * 400, "")]
-    assert codes == [200, 200, 200, 400, 400, 400, 400, 400]
-    assert [days for _, days, _ in agent_site.read] == [1, 7, 30]
+    assert codes == [200, 200, 200, 400, 400, 400, 400, 200]
+    assert [days for _, days, _ in agent_site.read] == [1, 7, 30, 7]
 
 
 def test_the_language_is_asked_or_liked(agent_site):
     agent_site.ask("/api/agent?lang=fa")
     agent_site.ask(**{"Accept-Language": "fa-IR, en;q=0.5"})
-    agent_site.ask("/api/agent?lang=xx")
+    agent_site.ask("/api/agent?lang=")
     assert [language for *_, language in agent_site.read] == ["fa", "fa", "en"]
+    refused = agent_site.ask("/api/agent?lang=xx")
+    assert (refused.code, refused.body) == (400, b"lang: must be 'en' or 'fa'\n")
 
 
 def test_only_reading_is_answered(agent_site):

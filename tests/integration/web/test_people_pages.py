@@ -213,6 +213,9 @@ def test_what_cannot_be_taken(people, visitor, fields, code):
 def test_a_number_is_found_in_any_form(people, number):
     answer = people.page(f"/customers?q={quote(number)}")
     assert answer.code == 303
+    assert answer.headers["location"].endswith("/customers/09121110001")
+    for typed in (answer.headers["location"], f"/customers/{quote(number)}"):
+        assert '<a class="phone" href="tel:09121110001">09121110001</a>' in people.text(typed)
     page = people.text(answer.headers["location"])
     assert "C-17" in page
     assert "/calls/main/2.1" in page
@@ -364,6 +367,13 @@ def test_the_page_of_an_agent(people):
     assert "Ratings of customers" in page
     assert COMMENT in page
     assert 'href="/agents/Reza%20R?from=2026-11-20' in people.text("/agents?from=2026-11-20")
+
+
+def test_the_row_of_all_agents_has_sample_sizes_too(people):
+    page = re.sub("[\u2066-\u2069]", "", people.text("/agents?from=2026-11-20&lang=en"))
+    (total,) = re.findall(r"<tfoot>.*?</tfoot>", page, re.DOTALL)
+    (row,) = (row for row in re.findall(r"<tr>.*?</tr>", page, re.DOTALL) if ">Reza R<" in row)
+    assert re.findall(r"<small>(n=\d+)", row) == re.findall(r"<small>(n=\d+)", total) != []
 
 
 def test_the_page_of_the_system(people):

@@ -153,7 +153,14 @@ def expected(table, wording):
     rows = [*table["rows"], *([table["total"]] if table["total"] else [])]
     columns = [one for one in table["columns"] if any(row[one["name"]] for row in rows)]
     return [
-        [wording.cell(Unit(row.get("unit", one["unit"])), figure(row[one["name"]])) for one in columns]
+        [
+            wording.cell(
+                Unit(row.get("unit", one["unit"])),
+                figure(row[one["name"]]),
+                signed=one["name"] == "difference",
+            )
+            for one in columns
+        ]
         for row in rows
     ]
 
@@ -194,6 +201,8 @@ def test_a_span_is_a_day_week_or_month_of_the_calendar(as_visitor, engine):
     assert days("") == ("2026-11-01", "2026-11-16")  # this month until today
     assert days("span=week") == ("2026-11-16", "2026-11-16")
     assert days("span=month&from=2026-10-20") == ("2026-10-01", "2026-10-31")
+    assert days("span=month&to=2026-10-20") == ("2026-10-01", "2026-10-31")
+    assert days("span=month&from=2026-10-01&to=2026-10-31") == ("2026-10-01", "2026-10-31")
     assert days("span=day&from=2026-10-20") == ("2026-10-20", "2026-10-20")
     assert days("from=2026-10-20&to=1405/08/03") == ("2026-10-20", "2026-10-25")
     persian = {"reports": {"calendar": "persian", "first_weekday": "sat"}}
@@ -206,13 +215,14 @@ def test_a_span_is_a_day_week_or_month_of_the_calendar(as_visitor, engine):
     [
         ("/reports/nothing", 404, "there is no report"),
         ("/reports/service?by=agent", 400, "by: choose one of queue, hour,"),
-        ("/reports/service?span=year", 400, "span: choose one of day, week, month"),
+        ("/reports/service?span=month&from=2026-10-01&to=2026-10-15", 400, "leave out span for both"),
+        ("/reports/service?span=year", 400, "span: must be"),
         ("/reports/service?from=2026-13-01", 400, "from: "),
         ("/reports/service?from=2026-11-02&to=2026-11-01", 400, "is after the last"),
         ("/reports/service?from=1990-01-01&to=2026-11-01", 400, "at most 3660 days"),
         ("/reports/change?from=2026-11-01&to=2026-11-01", 400, "the day of the change"),
         ("/reports/service?format=csv&table=x", 400, "table: choose one of service, waits"),
-        ("/reports/service?queue=" + 129 * "x", 400, "too long"),
+        ("/reports/service?queue=" + 129 * "x", 400, "at most 128 characters"),
     ],
 )
 def test_a_wrong_choice_is_told(as_visitor, path, code, says):
@@ -260,6 +270,17 @@ def test_a_lead_sees_the_agents_of_the_own_queues(as_visitor, command):
     assert nobody.ask(f"/reports/agents?{SPAN}").code == 403
 
 
+def test_the_filter_of_a_lead_offers_own_and_chosen_queues(as_visitor):
+    def offered(visitor, more=""):
+        page = as_visitor(visitor).ask(f"/reports/service?{SPAN}{more}").body.decode()
+        return re.findall(r'<option value="(\w+)"', page.partition('<select name="queue">')[2])
+
+    assert offered(SARA) == ["sales"]
+    assert offered(SARA, "&queue=support") == ["sales", "support"]
+    for visitor in (ADMIN, VIEWER):
+        assert offered(visitor) == ["sales", "second", "support"]
+
+
 @pytest.mark.parametrize(("name", "by"), EVERY)
 def test_a_spreadsheet_has_the_numbers_and_their_types(as_visitor, name, by):
     browser = as_visitor()
@@ -269,6 +290,7 @@ def test_a_spreadsheet_has_the_numbers_and_their_types(as_visitor, name, by):
     printed = json.loads(browser.ask(address(name, by, "format=json")).body)
     tables = printed["tables"]
     cover, *sheets = book.worksheets
+    assert len({sheet.title for sheet in book}) == len(tables) + 1
     assert len(sheets) == len(tables)
     assert datetime(FIRST.year, FIRST.month, FIRST.day) in [row[1].value for row in cover.iter_rows()]  # noqa: DTZ001
     for sheet, table in zip(sheets, tables, strict=True):
@@ -309,7 +331,8 @@ def test_a_persian_spreadsheet_runs_from_right_to_left(as_visitor, engine):
 
 def test_a_csv_has_a_byte_order_mark_and_no_formula(as_visitor):
     browser = as_visitor()
-    text = browser.ask(f"/reports/service?{SPAN}&format=csv&compare=1").body.decode()
+    weeks = "from=2026-10-31&to=2026-11-13"
+    text = browser.ask(f"/reports/service?{weeks}&format=csv&compare=1").body.decode()
     assert text[0] == "\ufeff"
     rows = list(csv.DictReader(StringIO(text[1:])))
     assert [row["queue"] for row in rows] == ["'=billing", "sales", "second", "support"]
@@ -333,6 +356,45 @@ def test_a_page_compares_with_the_span_before(as_visitor):
     assert "▲" not in visits  # the number of calls differs by chance alone
     assert "▲ rose:" in level  # from the day of the planted change waits are shorter
     assert f"before {before['service_level_no_short']['value']:.1f} %" in level
+
+
+def test_a_difference_has_its_sign_and_unit(as_visitor):
+    page = as_visitor().ask(address("change", "queue")).body.decode()
+    found = {row[0][0].rpartition(" ")[2]: row[2][0] for row in Tables(page).tables["change"] if row}
+    assert {"%", "s"} <= found.keys()
+    for unit, difference in found.items():
+        expected = "points" if unit == "%" else unit if unit == "s" else r"\S+"
+        assert re.fullmatch(rf"[+−]\S+ {expected}|[+−]\d\.\d\d", difference), difference  # noqa: RUF001
+    assert "Answered yes" in page
+    book = openpyxl.load_workbook(
+        BytesIO(as_visitor().ask(address("change", "queue", "format=xlsx")).body)
+    ).worksheets[1]
+    assert book.cell(2, book.max_column).number_format == "+0.0;-0.0;0.0"
+
+
+def test_days_before_the_first_record_are_not_compared(as_visitor, command):
+    """The database begins on 7 October."""
+    browser = as_visitor()
+    partly = browser.ask("/reports/service?from=2026-10-12&to=2026-10-19&compare=1").body.decode()
+    assert "begins on 2026-10-07: the earlier span is only partly covered" in partly
+    assert "the days before it" not in partly
+    *_, total = Tables(partly).tables["service"]
+    assert re.fullmatch(r"n=[\d,]+|before [\d,]+", total[0][1])
+    assert re.search(r"[+−]\S+ points; before \S+ %", total[6][1])  # noqa: RUF001
+    nothing = "/reports/service?from=2026-10-01&to=2026-10-20&compare=1"
+    page = browser.ask(nothing).body.decode()
+    assert "begins on 2026-10-07: the earlier span was not observed" in page
+    assert ("An arrow marks" in partly, "An arrow marks" in page) == (True, False)
+    assert "begins on 2026-10-07: the days before it were not observed" in page
+    assert not [cell for row in Tables(page).tables["service"] for cell in row if "before" in cell[1]]
+    book = openpyxl.load_workbook(BytesIO(browser.ask(f"{nothing}&format=xlsx").body))
+    assert "begins on 2026-10-07: the earlier span" in str([row[0].value for row in book.worksheets[0]])
+    (row, *_) = csv.DictReader(StringIO(browser.ask(f"{nothing}&format=csv").body.decode()[1:]))
+    assert (row["visits_before"], row["visits_change"]) == ("", "")
+    for first, begins in (("2026-10-01", "2026-10-07"), ("2026-10-07", None)):
+        assert (
+            command("service", "--from", first, "--to", "2026-10-20", "--format", "json")["begins"] == begins
+        )
 
 
 def test_the_heat_map_has_each_hour_of_the_week(as_visitor):

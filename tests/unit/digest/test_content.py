@@ -397,3 +397,24 @@ def test_the_report_lost_shows_them(url, monkeypatch):
         result = CliRunner().invoke(main, ["report", "lost", "--from", "2026-11-09", "--by", by])
         assert result.exit_code == 0, result.output
         assert ("Results of lost calls" in result.stdout) == shown
+
+
+def test_a_period_before_the_first_record_has_no_figures(engine, url):
+    """The database begins on 7 October, a Wednesday."""
+    config = configured(url)
+    ask = report_query(config, date(2026, 10, 5), date(2026, 10, 11))
+    before = replace(ask, first=date(2026, 9, 28), last=date(2026, 10, 4))
+    with reading(engine) as connection:
+        sources = SqlSource(connection, ask), SqlSource(connection, before)
+        found = digest(DigestName.WEEK, ask, before, *sources, [], FollowUpSummary(7, 2, 5, 5400.0, 0, None))
+        rows = [row for table in found.brief.tables[:-1] for row in table.rows]
+        assert len(rows) > 10
+        assert {row.cells[1] for row in rows} == {None}
+        text = plain(found, localization(config), "", "file.html")
+        assert "begins on 2026-10-07: the days before it were not observed" in text
+        assert "begins on 2026-10-07: the earlier span was not observed, so nothing is compared" in text
+        later = replace(ask, first=date(2026, 10, 12), last=date(2026, 10, 18))
+        found = digest(DigestName.WEEK, later, ask, SqlSource(connection, later), sources[0], [])
+        text = plain(found, localization(config), "", "file.html")
+        assert "the earlier span is only partly covered" in text
+        assert found.brief.tables[0].rows[0].cells[1].value > 0

@@ -1,11 +1,12 @@
 """The comparison with the span before: only what chance does not explain is a clear change."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from cc_bridge.kpis.units import Unit
-from cc_bridge.reports.comparison import changes, shown
+from cc_bridge.reports.comparison import Change, changes, shown
 from cc_bridge.reports.figures import Column, Figure, Report, ReportRow, ReportTable, count, share
 from cc_bridge.reports.query import Dimension, ReportQuery
 
@@ -66,6 +67,27 @@ def test_a_longer_span_is_no_change():
 def test_a_figure_without_an_interval_has_no_clear_change():
     found = change_of(LONGEST, Figure(500.0, 100), Figure(1.0, 100))
     assert (found.difference, found.clear) == (499.0, False)
+
+
+@pytest.mark.parametrize("begins", [date(2026, 11, 1), date(2026, 11, 3)])
+def test_a_span_before_the_first_record_is_compared_with_nothing(begins):
+    rows = {"a": (count(40), share(20, 40))}
+    before = report(OCTOBER, {"a": (count(0), None)})
+    found = changes(report(NOVEMBER, rows), replace(before, begins=begins))["table"]
+    assert {*found.rows[0], *found.total} == {Change(None)}
+
+
+def test_totals_of_a_partly_observed_span_are_not_compared():
+    columns = (VISITS, LEVEL, Column("talk_time", Unit.TIME), LONGEST)
+    then = (count(100), share(50, 100), count(3600.0), Figure(30.0))
+    now = (count(400), share(360, 400), count(14_000.0), Figure(40.0))
+    before = replace(report(OCTOBER, {"a": then}, columns), begins=date(2026, 10, 24))
+    found = changes(report(NOVEMBER, {"a": now}, columns), before)["table"]
+    differences = [None, 40.0, None, 10.0]
+    for row in (found.rows[0], found.total):
+        assert [change.difference for change in row] == differences
+        assert [change.before for change in row] == list(then)
+        assert [change.clear for change in row] == [False, True, False, False]
 
 
 def test_of_many_rows_each_must_differ_more():

@@ -111,6 +111,14 @@ def test_yes_is_one_and_no_is_two():
     assert (asked.label(1), asked.label(0)) == ("yes", "no")
 
 
+def test_the_titles_of_choices_belong_to_its_labels():
+    keys = 'keys = { 1 = "delivery", 2 = "bill" }\nchoice_titles = { bill = { en = "The bill" } }'
+    (asked,) = survey(question("a", "choice", keys)).questions
+    assert asked.choice_titles == {"bill": {"en": "The bill"}}
+    with pytest.raises(SurveyError, match="no key of the question has the label 'bil'"):
+        survey(question("a", "choice", keys.replace("{ bill", "{ bil")))
+
+
 def test_a_choice_stores_its_key_and_label():
     (asked,) = survey(question("a", "choice", 'keys = { 1 = "delivery", 7 = "صورت‌حساب" }')).questions
     assert (asked.value_of("7"), asked.value_of("2")) == (7, None)

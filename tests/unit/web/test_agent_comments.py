@@ -121,6 +121,7 @@ def test_a_comment_on_another_machine():
     browser.template = "https://pbx.example/{file}"
     answer = browser.ask(browser.address())
     assert (answer.code, answer.headers["location"]) == (303, "https://pbx.example/a-1-comment.wav")
+    assert "content-type" not in answer.headers
 
 
 def test_without_a_token_there_are_no_links():

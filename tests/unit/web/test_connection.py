@@ -153,6 +153,24 @@ def test_what_such_a_peer_sends_does_not_pile_up(house):
     assert len(peer.protocol._buffer) < 100_000
 
 
+@pytest.mark.parametrize("path", [b"/page", b"/late"])
+def test_nor_does_what_a_peer_sends_that_reads_its_answers(house, path):
+    peer = Peer(house.site)
+    most = 0
+    for _ in range(50):
+        peer.reads = False  # until the whole answer is in the transport's buffer
+        house.turn()
+        for _ in range(3):
+            if peer.producerState == "producing":
+                peer.send(GET.replace(b"/page", path) * 1500)  # as much as the transport reads in one go
+        while house.late.requests:
+            house.late.requests.pop().finish()
+        most = max(most, len(peer.protocol._buffer) + sum(map(len, peer.protocol._dataBuffer)))
+        peer.read_on()
+    assert most < 100_000
+    assert peer.answers >= 49
+
+
 def test_one_request_is_answered_in_each_turn_of_the_reactor(house):
     peers = [Peer(house.site) for _ in range(5)]
     for peer in peers:
@@ -243,6 +261,19 @@ def test_a_longer_body_is_refused_before_it_is_read(house, request_):
     assert house.page.answered == 0
 
 
+def test_of_a_refused_body_not_much_is_read(house):
+    peer = Peer(house.site)
+    peer.send(post(length=20 << 20))
+    sent = 0
+    while peer.producerState == "producing" and sent < 20 << 20:
+        peer.send(b"a" * 65_536)
+        sent += 65_536
+    assert 262_144 <= sent <= 400_000
+    assert Response(peer.take()).code == 413
+    house.clock.advance(1)
+    assert house.site.connections == 0
+
+
 def test_no_body_is_parsed_as_a_form(house):
     peer = Peer(house.site)
     peer.send(post(b"a=1&b=2", kind="application/x-www-form-urlencoded", path="/page?q=%D8%B3"))
@@ -258,6 +289,31 @@ def test_a_length_that_is_none_is_a_bad_request(house, length):
     peer.send(post(length=length))
     assert peer.value().startswith(b"HTTP/1.1 400 ")
     assert house.site.refused == {"malformed": 1}
+
+
+@pytest.mark.parametrize(
+    ("request_head", "code"),
+    [
+        (b"GET /" + b"x" * 16_400 + b" HTTP/1.1\r\n", 414),
+        (b"GET /" + b"x" * 16_400, 414),
+        (GET[:-2] + b"X: " + b"x" * 16_400, 431),
+        (GET[:-2] + b"X: 1\r\n" * 4000, 400),
+        (b"GET /" + b"x" * 16_370 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"\x16\x03\x01\r\n" * 9, 400),
+    ],
+)
+def test_a_head_that_cannot_be_read_gets_one_answer_with_a_text(house, request_head, code):
+    peer = Peer(house.site)
+    peer.send(request_head)
+    peer.send(GET)
+    response = Response(peer.take())
+    assert (response.code, response.headers["content-type"]) == (code, "text/plain; charset=utf-8")
+    assert (len(response.body.splitlines()), response.headers["connection"]) == (1, "close")
+    assert int(response.headers["content-length"]) == len(response.body)
+    assert house.site.refused == {"malformed": 1}
+    house.clock.advance(1)
+    assert house.site.connections == 0
+    assert house.page.answered == 0
 
 
 def test_a_header_may_be_no_text(house):
@@ -344,6 +400,7 @@ def test_the_connection_that_waited_longest_makes_room(house):
     asking.send(GET)
     third.send(b"GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n")
     house.turn()
+    house.clock.advance(0.1)
     new = Peer(house.site)
     assert (quiet.disconnected, asking.disconnected, third.disconnected) == (True, False, False)
     assert house.site.connections == 3
@@ -355,6 +412,44 @@ def test_the_connection_that_waited_longest_makes_room(house):
     same_peer = IPv4Address("TCP", "192.0.2.7", 6)
     assert house.site.buildProtocol(same_peer) is None  # all have a request in progress
     assert house.site.refused == {"busy": 3}
+
+
+def test_a_new_connection_and_an_answered_one_stay_for_a_tenth_of_a_second():
+    house = House(connections=2)
+    assert house.site.room() == 2
+    first, second = Peer(house.site), Peer(house.site)
+    assert house.site.room() == 0
+    assert house.site.buildProtocol(IPv4Address("TCP", "192.0.2.7", 6)) is None
+    house.clock.advance(0.0625)
+    first.send(GET)
+    house.clock.advance(0.0625)
+    assert house.site.room() == 1
+    Peer(house.site)
+    assert (first.disconnected, second.disconnected) == (False, True)
+    house.clock.advance(0.1)
+    assert house.site.room() == 2
+
+
+@pytest.mark.parametrize("keep", [b"", b"Connection: close\r\n"])
+def test_an_answer_has_a_tenth_of_a_second_to_leave(keep):
+    house = House(connections=1)
+    peer = Peer(house.site, reads=False)
+    house.clock.advance(5)
+    peer.send(GET.replace(b"\r\n\r\n", b"\r\n" + keep + b"\r\n"))
+    assert house.site.room() == 0
+    house.clock.advance(0.125)
+    assert house.site.room() == 1
+
+
+def test_the_greediest_peer_loses_an_idle_connection_first():
+    house = House(connections=4)
+    modest = Peer(house.site, address="192.0.2.1")
+    greedy = [Peer(house.site, address="192.0.2.66") for _ in range(3)]
+    house.clock.advance(1)
+    Peer(house.site, address="192.0.2.2")
+    house.clock.advance(1)
+    Peer(house.site, address="192.0.2.66")
+    assert [peer.disconnected for peer in [modest, *greedy]] == [False, True, True, False]
 
 
 def test_a_peer_with_many_connections_makes_room_for_others():
@@ -379,8 +474,9 @@ def test_the_limit_is_logged_once_a_minute():
         house = House(connections=1)
         for seconds in (0, 0, 30, 31):
             house.clock.advance(seconds)
-            Peer(house.site)
-            Peer(house.site)
+            for _ in range(2):
+                Peer(house.site)
+                house.clock.advance(0.1)
     finally:
         globalLogPublisher.removeObserver(lines.append)
     assert [line["times"] for line in lines if "times" in line] == [1, 5]

@@ -134,6 +134,7 @@ def test_nothing_else_is_done(daemon_site):
 def test_a_crm_tells_id_and_name(daemon_site):
     response = daemon_site.put({"customer_id": " C-1 ", "name": "زهرا"}, "/api/customers/0912%20123%204567")
     assert (response.code, response.body) == (204, b"")
+    assert not {"content-type", "content-length", "transfer-encoding"} & response.headers.keys()
     assert daemon_site.stored == [("989121234567", "C-1", "زهرا")]
 
 

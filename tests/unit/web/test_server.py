@@ -198,9 +198,8 @@ def test_a_slash_too_many_leads_back(daemon_site):
 
 @pytest.mark.parametrize("path", [*GUARDED, *OPEN, "/nothing"])
 def test_an_address_that_is_too_long_is_refused(daemon_site, path):
-    assert daemon_site().get(f"{path}?{'x' * 3000}").code == 414
-    cut_off = daemon_site().ask(f"{path}?{'x' * 20_000}")  # Twisted closes the connection beyond 16 KiB
-    assert (cut_off.disconnecting, cut_off.value()) == (True, b"")
+    for length in (3000, 20_000):  # beyond 16 KiB, no page is asked
+        assert daemon_site().get(f"{path}?{'x' * length}").code == 414
 
 
 @pytest.mark.parametrize("path", [*GUARDED, *OPEN, "/nothing"])

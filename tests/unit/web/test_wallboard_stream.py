@@ -107,7 +107,7 @@ def test_who_wants_whole_boards_gets_no_changes(start):
     assert [name for _, name, _ in events(other.take())] == ["change"]
     assert events(whole.take()) == [("1003", "board", {"at": 1, "waiting": 5})]
     refused = Response(here.listen("?whole=yes", "1.1").take())
-    assert (refused.code, refused.body) == (400, b"whole must be 0 or 1\n")
+    assert (refused.code, refused.body) == (400, b"whole: must be '0' or '1'\n")
 
 
 def test_a_browser_that_comes_back_gets_everything_with_its_first_event(start):

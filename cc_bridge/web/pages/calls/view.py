@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from cc_bridge.privacy.caller_keys import shown as shown_key
 from cc_bridge.queue_names import queue_key
 from cc_bridge.records import Outcome
 from cc_bridge.reports.call_filter import CallFilter, ListKind
@@ -75,6 +76,7 @@ def call_values(
         "span": wanted,
         "call_address": call_address,
         "customer_address": customer_address,
+        "shown_key": shown_key,
         "tel": tel,
     }
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from cc_bridge.queue_names import QueueNames
 from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.comparison import TableChanges, changes
 from cc_bridge.reports.figures import Report
@@ -18,7 +19,8 @@ from cc_bridge.reports.registry import REPORTS
 from cc_bridge.reports.render.data import as_csv, as_json
 from cc_bridge.reports.render.localization import Language, Localization
 from cc_bridge.reports.render.spreadsheet import as_xlsx
-from cc_bridge.web.access.visitor import Role
+from cc_bridge.web.access.visitor import Role, Visitor
+from cc_bridge.web.openapi.reports import REPORT
 from cc_bridge.web.pages.page import PageHost, PageResource
 from cc_bridge.web.pages.reports.addresses import Addresses
 from cc_bridge.web.pages.reports.request import MakeQuery, ReportRequest, report_request
@@ -74,6 +76,7 @@ class ReportsPage(PageResource):
 
     name = "reports"
     longest_path = 1
+    operations = (REPORT,)
 
     def __init__(self, host: PageHost, settings: ReportSettings, read: Read) -> None:
         super().__init__(host)
@@ -107,15 +110,28 @@ class ReportsPage(PageResource):
         wording = self._settings.localization(request.query, visit.language)
         if request.format == "json":
             return _file(request, as_json(report, wording, visit.now).encode(), "application/json")
-        compared = changes(report, made(request.query_before)) if request.compare else None
+        before = made(request.query_before) if request.compare else None
+        compared = changes(report, before) if before else None
         if request.format == "csv":
             return _csv(request, report, wording, compared)
         heat = reader.heat_map(request.query, request.heat) if request.heat else None
         if request.format == "xlsx":
-            return _file(request, as_xlsx(report, wording, visit.now, compared, heat), _XLSX)
-        page = ReportPage(report, compared, heat, reader.queues(), reader.pbxs())
+            return _file(request, as_xlsx(report, wording, visit.now, compared, heat, before), _XLSX)
+        before_begins = before.begins if before else None
+        queues = _offered(reader.queues(), request.query.queues, visit.visitor)
+        page = ReportPage(report, compared, before_begins, heat, queues, reader.pbxs())
         values = report_values(page, request, visit.visitor, visit.address, wording, visit.now)
         return HtmlAnswer("report.html.j2", values)
+
+
+def _offered(queues: Sequence[str], chosen: Sequence[str], visitor: Visitor) -> Sequence[str]:
+    """Return the queues that the filter of a page offers: a lead's own queues and the chosen ones.
+
+    Other visitors get all `queues`.
+    """
+    if visitor.queues is None or not visitor.has(Role.LEAD):
+        return queues
+    return sorted(QueueNames([*chosen, *filter(visitor.sees, queues)]))
 
 
 def without_persons(report: Report) -> Report:

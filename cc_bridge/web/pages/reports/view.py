@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from cc_bridge.kpis.units import Unit
-from cc_bridge.reports.comparison import Change, TableChanges, shown
+from cc_bridge.reports.comparison import Change, TableChanges, has_changes, shown
 from cc_bridge.reports.figures import Cell, Report, ReportRow, ReportTable
 from cc_bridge.reports.heat_map import HOURS, LEVELS_OF_HEAT, HeatMap, HeatMeasure
 from cc_bridge.reports.query import Dimension, ReportQuery
@@ -21,7 +21,6 @@ from cc_bridge.web.pages.reports.request import ReportRequest
 
 __all__ = ["ReportPage", "report_values"]
 
-_MINUS = "\N{MINUS SIGN}"
 _SETTINGS = {"threshold"}  # columns that show a setting of the queues and not a measurement
 
 
@@ -30,11 +29,13 @@ class ReportPage:
     """A computed report with all that its page shows beside it.
 
     changes: the changes since the span before, by the name of the table; None without a comparison
+    before_begins: the day of the first record, if it is after the first day of the span before
     queues, pbxs: the names from which the visitor can choose
     """
 
     report: Report
     changes: Mapping[str, TableChanges] | None = None
+    before_begins: date | None = None
     heat: HeatMap | None = None
     queues: Sequence[str] = ()
     pbxs: Sequence[str] = ()
@@ -88,6 +89,11 @@ def report_values(
     """Return the values of the template `report.html.j2`; `now` is in UTC seconds since the epoch."""
     report, ask, span = page.report, page.report.ask, request.span
     addresses = Addresses(address)
+    warnings = (
+        wording.unobserved(report.unobserved),
+        wording.begins(report.begins),
+        wording.begins_before(page.before_begins, span.before_last),
+    )
     return {
         "wording": wording,
         "name": report.name,
@@ -96,6 +102,7 @@ def report_values(
         "last": wording.date(ask.last),
         "before": (wording.date(span.before_first), wording.date(span.before_last)),
         "compared": page.changes is not None,
+        "has_changes": any(has_changes(table) for table in (page.changes or {}).values()),
         "running": ask.days.today(now) <= ask.last,
         "made": wording.instant(now),
         "zone": str(ask.days.zone or ""),
@@ -128,7 +135,7 @@ def report_values(
         "notes": [wording.text("notes", note) for note in report.notes],
         "meanings": meanings(report, wording),
         "minimum": wording.figures_of(str(ask.minimum)),
-        "unobserved": wording.value(Unit.TIME, report.unobserved) if report.unobserved else "",
+        "warnings": [each for each in warnings if each],
         "without_persons": not request.persons and report.name == "causes",
     }
 
@@ -230,7 +237,7 @@ class _CellViews:
         for column, cell, change in zip(self._table.columns, row.cells, changes, strict=True):
             unit = self._wording.unit(column, row)
             yield _Cell(
-                self._wording.cell(unit, cell),
+                self._wording.cell(unit, cell, signed=column.signed),
                 self._wording.details(unit, cell, column.name),
                 cell is None or not cell.enough,
                 calls_address(self._report, self._table, row, column) if linked else "",
@@ -244,15 +251,10 @@ def _change(wording: Localization, unit: Unit, change: Change) -> _Change | None
     before = wording.cell(unit, change.before)
     if change.difference is None:
         return _Change("", before, "")
-    of_points = Unit.POINTS if unit is Unit.PERCENT else unit
-    size = wording.value(of_points, abs(change.difference)).removeprefix("+")
-    sign = "" if size == wording.value(of_points, 0.0).removeprefix("+") else _sign(change.difference)
-    trend = ("up" if change.difference > 0 else "down") if change.clear and sign else ""
-    return _Change(f"{sign}{size}", before, trend)
-
-
-def _sign(difference: float) -> str:
-    return "+" if difference > 0 else _MINUS
+    text = wording.difference(unit, change.difference)
+    is_shown = text != wording.difference(unit, 0.0)
+    trend = ("up" if change.difference > 0 else "down") if change.clear and is_shown else ""
+    return _Change(text, before, trend)
 
 
 # -- heat map

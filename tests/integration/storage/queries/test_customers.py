@@ -1,5 +1,7 @@
 """Customers in real databases: one history of several numbers, profiles, imported tables, and contacts."""
 
+from datetime import date
+
 import pytest
 from sqlalchemy import select, text
 
@@ -18,10 +20,14 @@ from cc_bridge.records import (
     SurveyResult,
     Talk,
 )
+from cc_bridge.reports.call_filter import CallFilter
+from cc_bridge.reports.query import ReportQuery
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries import customers
+from cc_bridge.storage.queries.call_list import read_calls
 from cc_bridge.storage.queries.contacts_by_caller import contacts, rows_between
 from cc_bridge.storage.queries.customer_timeline import timeline
+from cc_bridge.storage.reports import reading
 from cc_bridge.storage.schema.tables import customers as table
 from support.survey_caller import write
 
@@ -104,6 +110,20 @@ def test_a_history_has_all_that_happened_newest_first(engine, ask):
     assert (type(visit), visit.outcome, visit.managed) == (TimelineVisit, "answered", "")
     assert (lost.outcome, lost.managed, lost.managed_by) == ("abandoned", LostCallStatus.RECALLED, "Ali")
     assert lost.managed_seconds == HOUR - 30
+
+
+def test_an_answer_about_the_company_has_the_queue_and_agent_of_its_survey(engine, ask):
+    write(engine, *called("3", T), *rated("3", T + 95, ("agent", "csat", 4)))
+    write(engine, Answer("main", "3-s", "effort", "ces", 6, 1, T + 105))
+    ratings = [each for each in ask(timeline, [KEY], T + DAY).entries if isinstance(each, TimelineRating)]
+    assert {(each.question, each.queue, each.agent) for each in ratings} == {
+        ("agent", "sales", "Sara"), ("effort", "sales", "Sara")}  # fmt: skip
+    days = ReportQuery(date(2020, 1, 1), date(2030, 1, 1))
+    wanted = CallFilter.from_query({"list": ["answers"]}, days.first, days.last)
+    with reading(engine) as connection:
+        rows = read_calls(connection, days, wanted, T + DAY).rows
+    assert {(row.answers[0].question, row.queue, *row.agents) for row in rows} == {
+        ("agent", "sales", "Sara"), ("effort", "sales", "Sara")}  # fmt: skip
 
 
 def test_the_same_ids_on_another_pbx_are_another_call(engine, ask):

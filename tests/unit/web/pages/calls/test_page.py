@@ -2,7 +2,7 @@
 
 import csv
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date
 from io import StringIO
 
@@ -30,7 +30,11 @@ ADMIN = Visitor("ali", Role.ADMIN)
 SARA = Visitor("sara", Role.LEAD, ("sales", "Billing"))
 NOW = 1793577600.0  # 2026-11-02 00:00 UTC
 SETTINGS = QueueMap({"sales": QueueSettings(threshold=30.0), "support": QueueSettings()})
-ANSWERS = (GivenAnswer("satisfaction", "csat", 4), GivenAnswer("solved", "yes_no", 1, "yes"))
+ANSWERS = (
+    GivenAnswer("satisfaction", "csat", 4),
+    GivenAnswer("solved", "yes_no", 1, "yes"),
+    GivenAnswer("reason", "choice", 2, "bill"),
+)
 CALL = ListedCall(
     NOW - 90_000, "main", "17.5/x", "sales", "09121234567", "98912", "<b>Sara</b>", ("Ali Rezaei",),
     (StoredWord("outcome", "answered"),), 12.0, 65.0, ANSWERS, marked=True,
@@ -88,7 +92,8 @@ class Browser(Browsing):
 
         def wording(_ask, language):
             digits = "persian" if language == "fa" else "latin"
-            return Localization(language, digits, days, BANDS, QueueMap({"sales": "Sales, Berlin"}))
+            titles = QueueMap({"sales": "Sales, Berlin"}), {"satisfaction": "Satisfaction"}
+            return Localization(language, digits, days, BANDS, *titles, {("reason", "bill"): "The bill"})
 
         page = CallsPage(
             host,
@@ -150,10 +155,28 @@ def test_the_table_has_the_call_with_its_customer():
     page = Browser().text()
     assert '<a href="/calls/main/17.5%2Fx">2026-10-31 23:00</a>' in page
     assert '<a class="phone" href="tel:09121234567">09121234567</a>' in page
-    assert '<a href="/customers/98912"><bdi>&lt;b&gt;Sara&lt;/b&gt;</bdi></a>' in page
-    for cell in ("<bdi>Ali Rezaei</bdi>", "Answered", seconds(12), seconds(65), "4 of 5<br>Yes"):
+    name = "&lt;b&gt;Sara&lt;/b&gt;"
+    assert f'<a href="/customers/98912" aria-label="History: {name}"><bdi>{name}</bdi></a>' in page
+    for cell in ("<bdi>Ali Rezaei</bdi>", "Answered", seconds(12), seconds(65)):
         assert cell in page
+    answers = re.sub(r"<(?!br)[^>]+>", "", page)
+    assert "Satisfaction: 4 of 5<br>solved: Yes<br>reason: The bill" in answers
     assert "Counted" not in page
+
+
+@pytest.mark.parametrize(
+    ("number", "key", "shown"),
+    [
+        ("09121234567", "98912", "09121234567"),
+        ("", "98912", "98912"),
+        ("8d969eef6ecad3c29a3a629280e686cf", "8d969eef6ecad3c29a3a629280e686cf", "8d969eef…"),
+    ],
+)
+def test_a_customer_without_a_name_is_shown_by_the_number(number, key, shown):
+    page = Browser(
+        part=CallListPart(1, 0, (replace(CALL, customer="", number=number, caller_key=key),))
+    ).text()
+    assert f'<a href="/customers/{key}" aria-label="History: {shown}"><bdi>{shown}</bdi></a>' in page
 
 
 @pytest.mark.parametrize(
@@ -223,7 +246,7 @@ def test_the_file_has_the_rows_and_starts_with_a_byte_order_mark():
         "queue": "sales", "agents": "Ali Rezaei", "number": "09121234567", "customer": "<b>Sara</b>",
         "result": "answered",
         "wait_seconds": "12.000", "talk_seconds": "65.000",
-        "answers": "satisfaction=4, solved=1", "counted": "yes",
+        "answers": "satisfaction=4, solved=1, reason=2", "counted": "yes",
     }  # fmt: skip
 
 
