@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import math
 import os
 import random
 import select
@@ -15,6 +16,7 @@ import urllib.error
 import urllib.request
 from contextlib import suppress
 from datetime import timedelta
+from http import HTTPStatus
 from itertools import count, islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -78,13 +80,18 @@ def addresses() -> tuple[list[str], list[str]]:
 
 
 def seconds(http: int, path: str) -> float:
-    """Return the seconds until a page has come. Raises HTTPError if the daemon refuses it."""
+    """Return the seconds until a page has come; infinite if the daemon gives up. Other errors are raised."""
     began = time.perf_counter()
     asked = urllib.request.Request(
         f"http://127.0.0.1:{http}{path}", headers={"Authorization": f"Bearer {_TOKEN}"}
     )
-    with urllib.request.urlopen(asked, timeout=60) as answer:
-        answer.read()
+    try:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            answer.read()
+    except urllib.error.HTTPError as error:
+        if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        return math.inf
     return time.perf_counter() - began
 
 
