@@ -43,7 +43,7 @@ _LISTEN = 1.0, 3.0  # seconds to a prompt
 _DIALPLAN_SECONDS = 0.2  # from the end of the talk to the survey
 _EVENTS_OF_TWO_CALLS = 13
 _THINK = 1.0, 5.0  # seconds in which a reader reads a page
-_REPEATS = 3
+_REPEATS = 3  # of each page of a month; a page of the year is made once
 _LAST_DAY = FIRST_DAY + timedelta(DAYS - 1)
 _MONTH = {"from": FIRST_DAY, "to": FIRST_DAY + timedelta(29)}
 _YEAR = {"from": FIRST_DAY, "to": _LAST_DAY}
@@ -69,12 +69,12 @@ agi_arg_3: PJSIP/{phone}
 """
 
 
-def addresses() -> tuple[list[str], list[str]]:
-    """Return the report pages of the year: with the default grouping, and with each other grouping."""
+def addresses(span: dict[str, object]) -> tuple[list[str], list[str]]:
+    """Return the report pages of a span: with the default grouping, and with each other grouping."""
     usual, others = [], []
     for name, kind in REPORTS.items():
         for by in kind.by:
-            path = f"/reports/{name}?{urlencode({**_YEAR, 'by': by})}"
+            path = f"/reports/{name}?{urlencode({**span, 'by': by})}"
             (usual if by == kind.by[0] else others).append(path)
     return usual, others
 
@@ -173,6 +173,15 @@ def beside(sender: Sender, agi: int, http: int, duration: float) -> tuple[Caller
     return callers, readers, size
 
 
+def alone(http: int, paths: list[str], repeats: int) -> list[float]:
+    """Return the seconds of each page, made `repeats` times one after the other; print the slowest."""
+    took = [(seconds(http, path), path) for path in paths for _ in range(repeats)]
+    click.echo(f"slowest of {len(took)} pages:")
+    for each, path in sorted(took, reverse=True)[:5]:
+        click.echo(f"  {each:6.2f} s  {path}")
+    return [each for each, _ in took]
+
+
 def measured(url: str, duration: float) -> dict[str, float]:
     """Measure the pages alone and then the surveys beside them; print both, and return the figures."""
     agi, http = free_ports()
@@ -188,14 +197,10 @@ def measured(url: str, duration: float) -> dict[str, float]:
             target=answer_and_send, args=(sender, waiting, SimpleQueue()), daemon=True
         )
         answering.start()
-        usual, others = ([(path, seconds(http, path)) for path in paths * _REPEATS] for paths in addresses())
+        usual, others = (alone(http, paths, _REPEATS) for paths in addresses(_MONTH))
+        of_year = [alone(http, paths, 1) for paths in addresses(_YEAR)]
         waiting.set()
         answering.join(10)
-        for name, found in (("default", usual), ("other", others)):
-            slowest = sorted(found, key=lambda each: -each[1])[:4]
-            click.echo(f"{name} grouping, slowest of {len(found)} pages of the year:")
-            for path, took in slowest:
-                click.echo(f"  {took:6.2f} s  {path}")
         callers, readers, size = beside(sender, agi, http, duration)
     took = [each for reader in readers for each in reader.took]
     click.echo(
@@ -206,8 +211,10 @@ def measured(url: str, duration: float) -> dict[str, float]:
         f" p99 {percentile(callers.latencies, 0.99):.2f} ms, worst {max(callers.latencies):.1f} ms"
     )
     return {
-        "default_p95_s": percentile([each for _, each in usual], 0.95),
-        "any_p95_s": percentile([each for _, each in usual + others], 0.95),
+        "default_p95_s": percentile(usual, 0.95),
+        "any_p95_s": percentile(usual + others, 0.95),
+        "year_default_p95_s": percentile(of_year[0], 0.95),
+        "year_any_p95_s": percentile(of_year[0] + of_year[1], 0.95),
         "agi_p99_ms": percentile(callers.latencies, 0.99),
         "beside_p95_s": percentile(took, 0.95),
     }
