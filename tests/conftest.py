@@ -8,6 +8,7 @@ xdist's own groups cannot do this: xdist 3.8 writes them to a place that pytest 
 import re
 
 import pytest
+from hypothesis import HealthCheck, settings
 from twisted.internet import reactor
 from twisted.logger import globalLogPublisher
 from xdist.scheduler.loadscope import LoadScopeScheduling
@@ -16,6 +17,12 @@ from support.databases import database_url, mariadb, postgres, server, server_ur
 from support.parts import need, required
 
 __all__ = ["database_url", "mariadb", "postgres", "server", "server_url"]
+
+# A busy machine may take any time for an example. The other settings stay as they are, also with CI=1.
+settings.register_profile(
+    "patient", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 _VERSION = re.compile(r"^tests/pbx/.*\[(?:.*-)?(16|22)(?:-.*)?\]$")
 

@@ -30,7 +30,7 @@ def for_some_time(test):
         number += 1
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=200, database=None)
 @given(st.sampled_from(RECORDED), st.randoms(use_true_random=False), st.booleans())
 def any_stream(stream, chance, change):
     codec = Codec(WANTED, MessageCounts(), max_message=8192)
@@ -48,7 +48,7 @@ def events(messages):
     return {str({name: text for name, text in each.items() if name != "CallerIDNum"}) for each in found}
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=200, database=None)
 @given(st.sampled_from(sorted(all_recordings())), st.lists(NUMBERS, min_size=1, max_size=3), st.randoms())
 def any_number(path, numbers, chance):
     stream = b"".join(read_stream(path))

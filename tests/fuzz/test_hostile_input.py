@@ -49,7 +49,7 @@ def test_input_that_hypothesis_chooses(target):
     corpus, end = corpus_of(name), time.monotonic() + _SECONDS
     pieces = st.sampled_from([*fed.tokens, *corpus]) | st.binary(max_size=40)
 
-    @settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=2000, suppress_health_check=list(HealthCheck))
     @given(st.lists(pieces, max_size=12).map(b"".join), st.integers(0, 99))
     def feed(data, seed):
         if time.monotonic() < end:

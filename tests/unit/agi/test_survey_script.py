@@ -183,7 +183,7 @@ class Drawn:
         assert (attempt.reason == "opted_out") <= any(isinstance(record, OptOut) for record in self.stored)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(surveys(), st.data())
 def test_the_stored_attempt_ends_and_agrees_with_the_stored_answers(survey, data):
     call = Drawn(survey, data, ["stored", "stored", "slow"], MISFORTUNES)
@@ -196,7 +196,7 @@ def test_the_stored_attempt_ends_and_agrees_with_the_stored_answers(survey, data
     assert {attempt.attempt_id for attempt in call.attempts} <= {"1.5-0"}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(surveys(), st.data())
 def test_with_a_store_that_works_nothing_is_missing(survey, data):
     call = Drawn(survey, data, ["stored"], MISFORTUNES)
@@ -209,7 +209,7 @@ def test_with_a_store_that_works_nothing_is_missing(survey, data):
     assert not any(isinstance(record, SurveyAttempt) and record.ended_at for record in others)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(surveys(), st.data())
 def test_it_never_takes_longer_than_its_limit_and_ends_with_a_last_prompt(survey, data):
     call = Drawn(survey, data, ["stored"])
@@ -220,7 +220,7 @@ def test_it_never_takes_longer_than_its_limit_and_ends_with_a_last_prompt(survey
     assert call.attempts[-1].reason in {"", "no_input", "invalid", "skipped", "opted_out", "time_limit"}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(surveys(), st.data())
 def test_a_store_that_fails_never_holds_a_caller(survey, data):
     call = Drawn(survey, data, ["stored", "fails", "slow"], MISFORTUNES)

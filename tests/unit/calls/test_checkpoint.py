@@ -192,7 +192,7 @@ def test_who_consults_about_a_customer_that_nobody_knows_is_a_caller_in_part():
     assert [(talk.queue, talk.partial) for talk in talks] == [("helplocal", True)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_tracker_that_is_killed_anywhere_tells_nothing_twice_and_invents_nothing(data):
     events = events_of(data.draw(st.sampled_from([name for name in NAMES if len(events_of(name)) > 5])))
@@ -224,7 +224,7 @@ def test_a_tracker_that_is_killed_anywhere_tells_nothing_twice_and_invents_nothi
             assert start <= end
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_what_is_kept_reads_back_as_it_was(data):
     events = events_of(data.draw(st.sampled_from([name for name in NAMES if events_of(name)])))

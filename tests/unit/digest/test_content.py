@@ -60,7 +60,7 @@ instants = st.floats(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(timers, instants)
 def test_due_instants_follow_each_other_and_their_periods_too(timer, now):
     due, period = timer.due(now)
@@ -80,7 +80,7 @@ def test_due_instants_follow_each_other_and_their_periods_too(timer, now):
         assert period.before_last == period.first - timedelta(1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(timers, instants)
 def test_every_day_is_in_one_period_of_its_kind(timer, now):
     day = timer.days.today(now)

@@ -1,7 +1,7 @@
 """A caller has one key for all notations of the number. A caller with a withheld number has no key."""
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from cc_bridge.privacy.caller_keys import CallerKeys, normalise, shown
 
@@ -71,7 +71,6 @@ def test_what_is_withheld_or_no_number_has_no_key(number, country):
     assert CallerKeys("hashed", SECRET, country).key(number) == ""
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60), st.sampled_from(["", "1", "49", "98", "995"]))
 def test_whatever_a_caller_sends_the_key_is_digits(number, country):
     key = normalise(number, country)
@@ -79,14 +78,12 @@ def test_whatever_a_caller_sends_the_key_is_digits(number, country):
     assert len(key) <= 23
 
 
-@settings(deadline=None)
 @given(st.from_regex(r"[1-9][0-9]{6,11}", fullmatch=True), st.sampled_from(["1", "49", "98", "995"]))
 def test_every_way_to_write_a_national_number_is_the_same(number, country):
     ways = {f"0{number}", f"+{country}{number}", f"00{country}{number}", f"+{country}0{number}"}
     assert {normalise(way, country) for way in ways} == {country + number}
 
 
-@settings(deadline=None)
 @given(st.from_regex(r"[1-9][0-9]{6,11}", fullmatch=True), st.sampled_from(["1", "49", "98"]))
 def test_a_key_is_its_own_key(number, country):
     key = normalise(f"+{country}{number}", country)

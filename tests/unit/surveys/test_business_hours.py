@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from cc_bridge.surveys.business_hours import (
     ALL_DAY,
@@ -60,7 +60,6 @@ def test_without_a_zone_the_hours_are_those_of_this_machine():
     assert BusinessHours(None, minute_of("09:00"), minute_of("09:01")).contains(here.timestamp())
 
 
-@settings(deadline=None)
 @given(instants, minutes, days)
 def test_an_end_that_is_the_begin_is_the_whole_day_after(moment, begin, weekdays):
     hours = BusinessHours(UTC, begin, begin, weekdays)
@@ -68,7 +67,6 @@ def test_an_end_that_is_the_begin_is_the_whole_day_after(moment, begin, weekdays
     assert hours.contains(moment) is (begun.weekday() in weekdays)
 
 
-@settings(deadline=None)
 @given(instants, minutes, minutes, days)
 def test_the_hours_and_those_between_them_share_out_all_the_time(moment, begin, end, weekdays):
     """Each instant is either in business hours or between them. A night counts to its first day."""
@@ -83,7 +81,6 @@ def test_the_hours_and_those_between_them_share_out_all_the_time(moment, begin, 
     assert some.contains(moment) + others.contains(moment) == open_.contains(moment)
 
 
-@settings(deadline=None)
 @given(instants, minutes, minutes, days, st.integers(-12 * 60, 14 * 60))
 def test_another_place_has_the_same_hours_at_another_time(moment, begin, end, weekdays, offset):
     there = timezone(timedelta(minutes=offset))
@@ -91,7 +88,6 @@ def test_another_place_has_the_same_hours_at_another_time(moment, begin, end, we
     assert moved is BusinessHours(UTC, begin, end, weekdays).contains(moment)
 
 
-@settings(deadline=None)
 @given(instants)
 def test_the_default_is_always(moment):
     assert BusinessHours(TEHRAN).contains(moment)
@@ -124,7 +120,6 @@ def test_a_day_without_midnight_begins_when_the_clocks_jump():
     assert start_of_day(at("2022-03-22 12:00"), TEHRAN) == at("2022-03-21 20:30")  # 00:00 became 01:00
 
 
-@settings(deadline=None)
 @given(instants)
 def test_a_day_begins_at_most_25_hours_ago(moment):
     for zone in (TEHRAN, ZoneInfo("America/Havana"), ZoneInfo("Europe/Berlin")):
@@ -154,7 +149,6 @@ def test_what_is_no_weekday_is_refused(text):
         weekdays_of(text)
 
 
-@settings(deadline=None)
 @given(minutes)
 def test_every_time_of_day_can_be_read(minute):
     assert minute_of(f"{minute // 60:02}:{minute % 60:02}") == minute

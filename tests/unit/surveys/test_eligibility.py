@@ -7,7 +7,7 @@ from statistics import mean
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from cc_bridge.records import EndedBy, Trigger
 from cc_bridge.surveys.business_hours import BusinessHours, minute_of
@@ -89,7 +89,6 @@ def test_of_two_reasons_the_first_is_told(first, second):
     assert asked(*hindered(first, second)) is first[0]
 
 
-@settings(deadline=None)
 @given(st.sets(st.sampled_from(range(len(HINDRANCES))), min_size=1))
 def test_of_many_reasons_the_first_is_told(numbers):
     hindrances = [HINDRANCES[number] for number in numbers]
@@ -198,7 +197,6 @@ def test_when_many_surveys_run_no_more_begin():
 ids = st.text(max_size=40)
 
 
-@settings(deadline=None)
 @given(ids)
 def test_all_is_everybody_and_none_is_nobody(call):
     assert is_sampled(call, 100.0)
@@ -211,7 +209,6 @@ def test_a_call_id_of_broken_bytes_is_drawn_too():
     assert not is_sampled(broken, 0.0)
 
 
-@settings(deadline=None)
 @given(ids, st.floats(0, 100), st.floats(0, 100))
 def test_whoever_is_drawn_at_some_per_cent_is_drawn_at_more(call, one, other):
     assert is_sampled(call, max(one, other)) or not is_sampled(call, min(one, other))

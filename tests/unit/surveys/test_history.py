@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from cc_bridge.records import EndedBy, OptOut, SurveyAttempt, SurveyResult
 from cc_bridge.surveys.eligibility import SurveyCandidate, SurveyHistorySnapshot
@@ -222,7 +222,6 @@ attempts = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(attempts, st.randoms())
 def test_order_and_repetition_do_not_matter(noted, order):
     once, often = SurveyHistory("here"), SurveyHistory("here")

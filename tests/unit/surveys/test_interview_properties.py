@@ -114,13 +114,13 @@ class Walk:
         assert bool(finish.reason) is (finish.result is not SurveyResult.COMPLETE)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(surveys(), st.data())
 def test_a_caller_who_does_what_callers_do(survey, data):
     Walk(survey).run(lambda step: data.draw(FITTING.get(type(step), st.just(DONE)), label=str(step)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(surveys(), st.data())
 def test_whatever_happens_it_ends_and_adds_up(survey, data):
     def happens(step):
@@ -130,7 +130,7 @@ def test_whatever_happens_it_ends_and_adds_up(survey, data):
     Walk(survey).run(happens)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(surveys(), st.integers(0, 30), CUTS, st.data())
 def test_it_may_be_cut_at_any_moment(survey, after, cut, data):
     left = iter(range(after))
@@ -143,7 +143,6 @@ def test_it_may_be_cut_at_any_moment(survey, after, cut, data):
     Walk(survey).run(happens)
 
 
-@settings(deadline=None)
 @given(surveys(), st.lists(ANYTHING, max_size=10))
 def test_after_the_end_nothing_begins_again(survey, events):
     interview = Interview(survey)
@@ -152,7 +151,7 @@ def test_after_the_end_nothing_begins_again(survey, events):
     assert all(interview.next(event) == finished for event in events)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(surveys())
 def test_a_patient_caller_with_right_answers_completes_it(survey):
     def happens(step):

@@ -249,7 +249,7 @@ _ACTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_ACTS)
 def test_in_whatever_order_at_most_one_is_open_and_nothing_is_missed(acts):
     """Answers of three callers are stored late and in any order, between checks and closings."""

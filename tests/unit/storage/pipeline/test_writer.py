@@ -474,7 +474,7 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(operations=OPERATIONS, faults=st.lists(st.booleans(), max_size=12))
 def test_any_order_of_puts_commits_and_faults_ends_in_the_last_state_of_each_key(operations, faults):
     reactor, faults, poison = FakeReactor(), iter(faults), POISON["not a number"]

@@ -3,7 +3,7 @@
 from base64 import urlsafe_b64encode
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from cc_bridge.web.access.form_keys import form_key, is_form_key
 from cc_bridge.web.access.passwords import hash_password, is_password
@@ -79,7 +79,6 @@ def test_no_cookie_of_ones_own_making_does():
     assert [here.user(cookie) for cookie in made] == [None] * len(made)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_no_cookie_at_all_raises(cookie):
     assert Here().sessions.user(cookie) is None
