@@ -1,11 +1,12 @@
 """The AMI codec: splits a byte stream into messages. Without I/O.
 
 Asterisk sends one banner line, then messages of `Key: value` lines, each ended by an empty line. One regular
-expression filters unwanted events by their first bytes. Only headers in an `EventSpec` are extracted.
+expression filters unwanted events by their first bytes. Of a wanted event, only the headers that its
+`EventSpec` names are extracted.
 
 Asterisk 16.28 and 22.10 send callers' values raw, with line breaks. A caller can thus cut an event in two and
-forge the second half. A cut event is dropped and counted as malformed, with the events after it until the
-rest of it has come. `event_shape.py` also checks the filtered events before a wanted one.
+forge the second half. A cut event is dropped and counted as malformed. So is each event after it, until the
+rest of the cut event has come. The unwanted events before a wanted one are checked for a cut too.
 """
 
 import re
@@ -43,8 +44,8 @@ _UNSTAMPED_EVENTS = 100
 class EventSpec(NamedTuple):
     """The specification of the wanted events with one name, and of the headers to extract from them.
 
-    By default, every event with the name is wanted, with all its headers. With `headers`, only these, the
-    optional ones and Timestamp are extracted.
+    By default, every event with the name is wanted, with all its headers. If `headers` is set, only Timestamp
+    and the headers in `headers` and `optional` are extracted.
 
     line: a header and the start of its value, such as `Variable: QUEUESTATUS`. If `line` is set, an event is
         wanted only if its value of this header has this start. If the header is repeated, its last value
@@ -223,10 +224,11 @@ class Codec:
         return tuple(headers.get(name, "") for name in plan.names)
 
     def _is_stamped(self, stamp: str) -> bool:
-        """Return False if an event has no timestamp although the PBX sends timestamps, otherwise True.
+        """Return False if an event lacks the timestamp that the PBX sends with its events, otherwise True.
 
-        `stamp` is the event's timestamp; it is empty if the event has none. After _UNSTAMPED_EVENTS events in
-        a row without a timestamp, the PBX counts as sending none.
+        `stamp` is the event's timestamp; it is empty if the event has none. The PBX is taken to send no
+        timestamps until it sends the first one. The same applies after _UNSTAMPED_EVENTS events in a row
+        without one.
         """
         if stamp:
             self._unstamped = 0

@@ -1,4 +1,4 @@
-"""AMI messages: responses and events, their numbers, and the encoding of actions.
+"""AMI messages: responses and events, how many of them arrived, and the encoding of actions.
 
 Messages are pyst2's `ManagerMsg` and `Event`. Only `parse` is replaced: pyst2 0.5.1 fails on a `ChanVariable`
 header and keeps only the last of repeated headers.
@@ -81,7 +81,7 @@ class ExtractedEvent(Event):  # type: ignore[misc]
 
     @property
     def headers(self) -> dict[str, str]:
-        """The values by the names of the headers, without the missing and empty ones. It includes Event."""
+        """The values that are not empty, by name of the header. `Event` has the name of the event."""
         found = {name: value for name, value in zip(self.names, self.values, strict=True) if value}
         return {"Event": self.name, **found}
 

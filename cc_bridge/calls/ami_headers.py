@@ -220,9 +220,10 @@ def attended_transferred(
     transferee: str,
     target: str,
 ) -> AttendedTransferred | None:
-    """Return the typed event for AttendedTransfer; None if the transfer failed or has no second line.
+    """Return the typed event for AttendedTransfer: a phone transferred its first call to its second.
 
-    `second_number` is the number to which the transferer's second line is connected.
+    The result is None if the transfer failed, or if the message names no second channel of the phone.
+    `second_number` is the number of the party to which the second channel is connected.
     """
     if result != "Success" or not second_transferer:
         return None

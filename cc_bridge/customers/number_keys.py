@@ -58,9 +58,9 @@ class NumberKeys:
     def written(self, number: str) -> str:
         """Return a phone number in the one form in which people see it.
 
-        A number of the region is written as there, such as 09121234567, and another one with + and its
-        country code. If the region or the number is unknown, the result is the digits of the number. A hashed
-        or masked caller key is returned unchanged.
+        A number of the contact centre's region is written as in that country, such as 09121234567. Another
+        number is written with + and its country code. If the number's country is unknown, or if no such
+        number can exist, the result is its digits. A hashed or masked caller key is returned unchanged.
         """
         parsed = self._parsed(number)
         if parsed is None:

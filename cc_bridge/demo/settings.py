@@ -169,8 +169,8 @@ def _queue_sections() -> list[str]:
 def _http_port() -> int:
     """Return the default HTTP port if it is free, otherwise 0. With 0, the system chooses a free port.
 
-    The daemon opens the port only when the calls are made up. Until then, an abstract Unix address keeps the
-    port from other demos: only one process of this machine can bind the address.
+    The daemon opens the port only after the demo has generated its calls. Until then, the port is reserved
+    against other demos: this process binds an abstract Unix address, which no second process can bind.
     """
     usual = HttpConfig().port
     with socket.socket() as probe, socket.socket(socket.AF_UNIX) as first_demo:

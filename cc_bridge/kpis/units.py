@@ -35,7 +35,8 @@ def stored(value: float) -> float:
 def half_up(value: float, decimals: int = 0) -> Decimal:
     """Return a number as people round it: 4.435 is 4.44 with two decimals, and 0.5 is 1 without any.
 
-    The result of `stored` is rounded. Browsers get this result and round in the same way, so that all pages
-    show the same text. The built-in function `round` gives 4.43, because that binary number is lower.
+    The number is first passed through `stored`. Browsers get that result and round it in the same way, so
+    all pages show the same text. The built-in function `round` makes 4.43 of 4.435, because the computer's
+    binary number for 4.435 is a little lower.
     """
     return Decimal(repr(stored(value))).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)

@@ -72,7 +72,8 @@ class Column:
     If the column shows a KPI, `kpi` is its name, and the KPI's formula is used. Otherwise `kpi` is empty, and
     `formula` has the formula.
 
-    If `signed` is true, each figure is a difference: it is shown with its sign, and that of shares in points.
+    If `signed` is true, each figure is a difference and is shown with its sign. A difference of shares is
+    shown in points.
     """
 
     name: str  # key of the label in texts.toml, and name in CSV and JSON

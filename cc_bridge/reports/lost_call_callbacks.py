@@ -43,8 +43,9 @@ BY = tuple(_KEYS)
 class LostCallCount:
     """The number of the lost calls that have the same `key`, result (`managed`), `decided` and `seconds`.
 
-    `key` is the value of the query's dimension, such as the name of a queue. `seconds` is the time until an
-    agent called back; None for a call without this result, or whose result may still change.
+    `key` is the value of the query's dimension, such as the name of a queue. `decided` is False while the
+    result may still change. `seconds` is the time until an agent called back. It is not read if the result is
+    another one or may still change.
     """
 
     key: Group
@@ -115,7 +116,7 @@ class _Calls:
             self._took += [counted.seconds] * counted.n
 
     def cells(self, minimum: int) -> tuple[Cell, ...]:
-        """Return the cells of the table's columns."""
+        """Return the cells of the row. A share of fewer than `minimum` calls is marked as "too few"."""
         decided, not_managed = self._by_status.total(), self._by_status[LostCallStatus.NOT_MANAGED]
         return (
             count(decided),

@@ -242,9 +242,10 @@ class Source(Protocol):
     def unobserved(self) -> float: ...
 
     def first_record(self) -> float | None:
-        """Return the time of the first record of any span, in UTC seconds since the epoch; None without one.
+        """Return the time of the first record in the database, None if there is none.
 
-        Earlier time was not observed.
+        It is in UTC seconds since the epoch, and may be outside the report's span. The time before it was not
+        observed.
         """
         ...
 

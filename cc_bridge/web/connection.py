@@ -111,7 +111,7 @@ class HttpConnection(HTTPChannel):
     """One connection of a peer to the site.
 
     answering: a request is being answered, or waits for its turn to be
-    peer: the address of the other end, as the site knows it
+    peer: the IP address of the other end; `?` if unknown
     """
 
     site: ConnectionOwner
@@ -281,7 +281,7 @@ class HttpConnection(HTTPChannel):
             self.dataReceived(b"")
 
     def _discard(self, data: bytes) -> None:
-        """Discard a part of a body that was refused; read no more if there was much of it already."""
+        """Discard a part of a refused body; after 256 KiB, read no more."""
         self._discarded_bytes += len(data)
         if self._discarded_bytes > _MAX_DISCARDED_BYTES:
             self.transport.pauseProducing()
@@ -298,7 +298,10 @@ class HttpConnection(HTTPChannel):
         self.transport.abortConnection()
 
     def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
-        """Refuse the request; Twisted's answer has no text and no content type."""
+        """Refuse a request that is not valid HTTP.
+
+        This method replaces Twisted's own, whose answer has no text and no content type.
+        """
         if not self._refused:
             most = self.totalHeadersSize
             self._refuse(

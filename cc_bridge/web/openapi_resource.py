@@ -24,7 +24,10 @@ def _content() -> bytes:
 
 
 class OpenApiResource(LeafResource):
-    """The document about the API. It is made with the resource, because making it takes the reactor long."""
+    """The page of the document about the API.
+
+    The document is made when the page is created, because making it during a request would block the reactor.
+    """
 
     content_type = "application/json"
     operations = (DOCUMENT,)

@@ -59,10 +59,10 @@ class PageSite(Site):
         return sum(map(len, self._connections.values()))
 
     def room(self) -> int:
-        """Return how many connections can be accepted now, as far as their peers do not matter.
+        """Return how many connections can be accepted now, from whatever peers.
 
-        Above the limit of connections, each new one needs another one that can be closed, as `buildProtocol`
-        describes.
+        If the limit of connections is reached, this is the number of idle connections, which can be closed
+        for new ones. `buildProtocol` may find room for more, depending on the peer.
         """
         free = self.limits.connections - self.connections
         return free if free > 0 else sum(1 for _ in self._idle())
@@ -74,10 +74,12 @@ class PageSite(Site):
     def buildProtocol(self, addr: IAddress | None) -> HttpConnection | None:  # type: ignore[override]
         """Return the protocol of a new connection from `addr`; None, which closes it, if there is no room.
 
-        If the limit of connections is reached, another connection is closed for the new one: one that has
-        had no request in progress for 0.1 s, else one of a peer with at least two connections more than the
-        new one's peer. Without such a connection, there is no room. Of several such connections, one of the
-        peer with the most connections is closed, and of these the one that was answered longest ago.
+        If the limit of connections is reached, another connection is closed for the new one. This is one that
+        has had no request in progress for 0.1 s. If there is none, it is one of a peer with at least two
+        connections more than the new one's peer. Without such a peer, there is no room.
+
+        Of several such connections, one of the peer with the most connections is closed. Of these, it is the
+        one that was answered longest ago.
         """
         peer = getattr(addr, "host", "?")
         if self.connections >= self.limits.connections and not self._make_room(peer):
@@ -132,7 +134,10 @@ class PageSite(Site):
         return True
 
     def _idle(self) -> Iterator[HttpConnection]:
-        """Yield the connections that may be closed for another one, those of the greediest peer first."""
+        """Yield the idle connections: those without a request in progress for 0.1 s.
+
+        The connections of the peer with the most connections come first.
+        """
         before = self.reactor.seconds() - _GRACE_SECONDS
         for connections in sorted(self._connections.values(), key=len, reverse=True):
             for each, since in connections.items():

@@ -18,13 +18,14 @@ _PAUSE_SECONDS = 0.05  # in which some answers end
 class TcpPort(Port):
     """A listening TCP port that accepts at most 20 connections in one iteration of the reactor.
 
-    Twisted's own port accepts 20 more in each iteration for as long as peers connect faster than they are
-    accepted. Meanwhile, the reactor does nothing else: callers in a survey wait.
+    While peers connect faster than they are accepted, Twisted's own port accepts 20 more in each iteration
+    than in the one before. The reactor has then no time for anything else: callers in a survey wait.
 
     `host` is an IPv4 or IPv6 address. If `port` is 0, the system chooses a port. `startListening` raises
     CannotListenError if the port is in use. `room` returns how many connections the factory has room for.
-    Without room, new connections wait in the kernel. The port then accepts one in 50 ms, because the factory
-    can refuse it or close another connection for it only when its peer is known.
+
+    Without room, new connections wait in the kernel, and the port accepts only one in 50 ms. The factory
+    refuses this one, or closes another connection for it. It decides by the peer, which is not known before.
     """
 
     def __init__(

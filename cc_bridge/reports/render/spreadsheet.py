@@ -163,7 +163,7 @@ class _Book:
     # -- inside
 
     def _sheet(self, title: str) -> Any:
-        """Return a new sheet with this title, numbered if there is another one with it."""
+        """Return a new sheet with this title; a number follows the title if another sheet has it already."""
         name = whole = _FORBIDDEN.sub(" ", title)
         number = 1
         while name.casefold() in self._names:
@@ -244,7 +244,10 @@ class _Book:
     def _write_difference(
         self, sheet: Any, line: int, place: int, unit: Unit, difference: float, bold: bool
     ) -> None:
-        """Write the difference of two figures in a unit; that of shares is in points."""
+        """Write the difference of two figures in `unit`; a difference of shares is written in points.
+
+        `line` and `place` are the row and the column of the cell, counted from 0.
+        """
         shown_as = Unit.POINTS if unit is Unit.PERCENT else unit
         sheet.write_number(line, place, stored(difference), self._differences[shown_as, bold])
 

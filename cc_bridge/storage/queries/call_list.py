@@ -78,7 +78,11 @@ def _part(
     count: int,
     marked: int | None,
 ) -> CallListPart:
-    """Return the rows of a page with their details; `marked` is None for an empty list."""
+    """Return the rows of a page with their details.
+
+    `count` is the number of rows of the whole list. `marked` is the number of marked rows among them, None if
+    the list is empty.
+    """
     if not rows:
         return CallListPart(count, int(marked or 0), ())
     details = CallDetails(connection, rows, ask)

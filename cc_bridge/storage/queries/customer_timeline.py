@@ -129,7 +129,10 @@ def _talked(row: Any, direction: str) -> TimelineTalk:
 
 
 def _rated(row: Any, attempt: Any) -> TimelineRating:
-    """Return the entry of an answer; one about the company has the queue and the agent of its survey."""
+    """Return the timeline entry of a survey answer.
+
+    An answer about the company names no queue and no agent. Its entry has those of the survey attempt.
+    """
     whose = row if row.queue or row.agent else attempt
     return TimelineRating(
         row.answered_at,

@@ -52,8 +52,9 @@ _HOURS_OF_WEEK = range(7 * 24)
 
 @dataclass(frozen=True, slots=True)
 class ListedTable:
-    """A table or subquery whose rows a list can have, and the column with the time of a row.
+    """A table or subquery from which a list of calls takes its rows.
 
+    at: the column with the time of a row
     key: the columns that identify a row
     """
 
@@ -94,10 +95,10 @@ class ListedRows(VisitQueries, SurveyQueries):
         now: float,
         shared: Collection[str] = (),
     ) -> None:
-        """Make the SQL of the filter `wanted`; `ask` is the query of its days, queues, agent and PBX.
+        """Make the SQL of the filter `wanted`.
 
-        `now` is in UTC seconds since the epoch. A list of lost calls leaves out the caller keys in `shared`,
-        which many people use.
+        `ask` has the days, queues, agent and PBX of this filter. `now` is in UTC seconds since the epoch. A
+        list of lost calls leaves out the caller keys in `shared`, which many people use.
         """
         super().__init__(connection, narrowed(ask, wanted))
         self._kind = wanted.kind

@@ -4,8 +4,8 @@ The formulas are those of `customers/lost_calls.py`. The database applies them h
 hundred thousand lost calls.
 
 The lost visits of the span are joined to the contacts of the same callers. Two kinds of contacts are of
-interest for a lost visit. The other contacts of its call show whether the call is lost, and whether this is
-its last visit. The answered contacts of the next 24 hours show whether the caller was reached.
+interest for a lost visit. The other contacts of its call show whether the call is lost, and whether the visit
+is the last one of the call. The answered contacts of the next 24 hours show whether the caller was reached.
 """
 
 from collections.abc import Collection, Iterator

@@ -48,11 +48,14 @@ class VisitQueries(SpanQueries):
         yield from self._rows(source.WaitCount, *statements)
 
     def _parts_of_visits(self, by: Dimension) -> Iterator[tuple[int | None, Span]]:
-        """Yield the parts of the report's time span, each with its number; None if it is not rolled up.
+        """Yield the parts of the report's time span, and for each part a number or None.
 
-        PART divides the span in two: before (0) and after (1) the instant `change` of the report's query.
-        Otherwise the number is 0. Visits are read from the roll-up tables if these have the dimension `by`,
-        and if the settings of the queues can be compared with their waits, see `_whole_seconds`.
+        None means that the part must be counted from the visits themselves. Any other part is read from the
+        roll-up tables. For the dimension PART, its number is 0 before the instant `change` of the report's
+        query, and 1 after it. For another dimension, the number is 0.
+
+        Roll-up tables are used only if they have the dimension `by`, if the query names no agent, and if
+        `_whole_seconds` is true.
         """
         ask = self._ask
         spans = [(ask.since, ask.change), (ask.change, ask.until)]
@@ -67,7 +70,10 @@ class VisitQueries(SpanQueries):
                 yield number, rolled_up
 
     def _whole_seconds(self) -> bool:
-        """Return whether all settings that waits are compared with are whole seconds, as in the roll-ups."""
+        """Return whether the thresholds and limits of short abandons of all queues are whole seconds.
+
+        The roll-ups have waits in whole seconds, which can be compared only with such settings.
+        """
         settings = (self._ask.others, *self._ask.settings.values())
         limits = (limit for each in settings for limit in (each.threshold, each.short_abandon))
         return all(float(limit).is_integer() for limit in limits)

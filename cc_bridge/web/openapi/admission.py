@@ -53,7 +53,10 @@ _UNKNOWN = "the sender is not known, or the token is wrong"
 
 
 class Admission(Enum):
-    """The senders whose requests an operation accepts; the value has the least role of a visitor, if any."""
+    """The senders whose requests an operation accepts.
+
+    A value is a name and the lowest role that a visitor needs. The role is None if roles do not matter.
+    """
 
     OPEN = "open", None
     SCRAPER = "scraper", None  # no sender needs a token, unless http.metrics_need_token is set
@@ -66,7 +69,7 @@ class Admission(Enum):
 
     @property
     def role(self) -> Role | None:
-        """The least role of a visitor; None if a role does not count."""
+        """The lowest role that a visitor needs; None if roles do not matter."""
         role: Role | None = self.value[1]
         return role
 
@@ -76,8 +79,9 @@ class Admission(Enum):
         return _REFUSALS[self]
 
     def security(self, *, changes: bool) -> list[dict[str, Any]]:
-        """Return the sets of SCHEMES of which a request needs one; an empty list accepts any request.
+        """Return the sets of SCHEMES that admit a request, in the format of OpenAPI.
 
+        A request needs all schemes of one of the sets. An empty list, like an empty set, admits any request.
         `changes` says whether the request changes something.
         """
         own: dict[str, Any] = {"fromThisSite": []} if changes else {}

@@ -34,7 +34,7 @@ class CustomerParts(Arguments):
 
 
 class CustomerBody(Body):
-    """The id and the name of a customer; one of both is needed."""
+    """The id and the name of a customer; at least one of them is needed."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -56,7 +56,7 @@ _ANYWHERE = {
 
 
 class _Schemas(GenerateJsonSchema):
-    """Schemas whose fields have no title, which would only repeat the name."""
+    """The generator of schemas. It gives a field no title, because a title would only repeat the name."""
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002
         return False

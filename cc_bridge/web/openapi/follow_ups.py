@@ -111,7 +111,7 @@ class FollowUpItem(BaseModel):
 
 
 class LoggedInUser(BaseModel):
-    """The sender of the request; the name of a program is empty."""
+    """The sender of the request: a person, or a program, whose `name` is empty."""
 
     name: str
     role: Role

@@ -1,4 +1,4 @@
-"""The operations /healthz, /readyz and /metrics, and the document itself."""
+"""The operations /healthz, /readyz, /metrics and /api/openapi.json."""
 
 from pydantic import BaseModel, Field
 

@@ -59,7 +59,7 @@ class NoBody(Body):
 
 
 def _split(values: object) -> object:
-    """Return the parts of all texts in `values`, which are separated by commas; any other value unchanged."""
+    """Split each text of a list at its commas; return anything but a list unchanged."""
     if not isinstance(values, list | tuple):
         return values
     return [part for value in values for part in (value.split(",") if isinstance(value, str) else (value,))]
@@ -102,12 +102,13 @@ class Operation(Generic[QueryT, BodyT]):
     summary, description: what the operation does, for people
     query: the arguments in the query of the URL
     body: the JSON object in the body of the request
-    answers: the answers to a request that is done
-    errors: the text of each further error by HTTP status, besides those that follow from the other fields
+    answers: the answers to a request that succeeds
+    errors: texts of errors by HTTP status; those of errors that follow from other fields may be left out
     parts: the varying parts of the path
     longest_body: bytes of the longest body; 0 for an operation without a body
     body_example: an example of a body
-    is_limited: the rate of requests of one address is limited, and the database may be slow to answer
+    is_limited: the operation needs the database; errors are 429 for too many requests of one address, and 503
+        for a database that is too slow
     error_types: the content types of errors
     """
 
@@ -155,7 +156,7 @@ class Operation(Generic[QueryT, BodyT]):
     def body_of(self, request: Request) -> BodyT:
         """Return the object in the body of a request, whatever content type its header names.
 
-        Raises WrongRequest: 413 for a body that is too long, 400 for one that is not such an object.
+        Raises WrongRequest: 413 for a body that is too long, 400 for one that is no JSON object as defined.
         """
         content: Any = request.content
         body: bytes = content.read(self.longest_body + 1)

@@ -29,7 +29,7 @@ class TitleByLanguage(BaseModel):
 
 
 class Limits(BaseModel):
-    """The values from which a figure is a warning and critical."""
+    """The value from which a figure is a warning, and the value from which it is critical."""
 
     warning: float | None
     critical: float | None
@@ -57,7 +57,7 @@ class MembersByState(BaseModel):
 
 
 class BoardRating(BaseModel):
-    """The first score of the queue's survey today."""
+    """The score of today's answers to one question: the first in the queue's survey that has a score."""
 
     name: str = Field(description="name of the score, such as `csat`")
     label: TitleByLanguage
