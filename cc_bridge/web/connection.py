@@ -246,7 +246,6 @@ class HttpConnection(HTTPChannel):
         """
         if self._refused:
             return
-        self._refused = True
         self._refuse("body_too_long", 413, f"the body has more than {MAX_BODY_BYTES} bytes")
 
     def abort(self) -> None:

@@ -74,9 +74,9 @@ class PageSite(Site):
     def buildProtocol(self, addr: IAddress | None) -> HttpConnection | None:  # type: ignore[override]
         """Return the protocol of a new connection from `addr`; None, which closes it, if there is no room.
 
-        If the limit of connections is reached, another connection is closed for the new one. This is one that
-        has had no request in progress for 0.1 s. If there is none, it is one of a peer with at least two
-        connections more than the new one's peer. Without such a peer, there is no room.
+        If the limit of connections is reached, another connection is closed for the new one. This is an idle
+        one: for 0.1 s it has had no complete request without an answer. If there is none, it is one of a peer
+        with at least two connections more than the new one's peer. Without such a peer, there is no room.
 
         Of several such connections, one of the peer with the most connections is closed. Of these, it is the
         one that was answered longest ago.
@@ -134,8 +134,9 @@ class PageSite(Site):
         return True
 
     def _idle(self) -> Iterator[HttpConnection]:
-        """Yield the idle connections: those without a request in progress for 0.1 s.
+        """Yield the idle connections: those that have had no complete request without an answer for 0.1 s.
 
+        A connection with half a request is idle too, because attackers hold such connections open.
         The connections of the peer with the most connections come first.
         """
         before = self.reactor.seconds() - _GRACE_SECONDS
