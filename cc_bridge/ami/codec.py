@@ -194,16 +194,17 @@ class Codec:
             self._taint(block)
             return
         text = block.decode("utf-8", "replace")
-        values = plan.layouts.extract(text)
-        if values is None:
-            values = self._extract_values(block, text, plan)
-        if values is None or not ((values[0] and self._unstamped == 0) or self._is_stamped(values[0])):
+        found = plan.layouts.extract(text) or self._extract_values(block, text, plan)
+        stamp = found[1][0] if found else ""
+        if found is None or not ((stamp and self._unstamped == 0) or self._is_stamped(stamp)):
             self._taint(block)
         else:
-            messages.append(ExtractedEvent(plan.name, plan.names, values))
+            messages.append(ExtractedEvent(plan.name, *found))
 
-    def _extract_values(self, block: bytes, text: str, plan: _ExtractionPlan) -> tuple[str, ...] | None:
-        """Return the values of the wanted headers of an event whose layout is not known.
+    def _extract_values(
+        self, block: bytes, text: str, plan: _ExtractionPlan
+    ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """Return the names and values of the wanted headers of an event whose layout is not known.
 
         The result is None if the event is malformed. Otherwise the layout is learned. `text` is the event as
         text, `block` as bytes.
@@ -221,7 +222,8 @@ class Codec:
         ):
             return None
         plan.layouts.learn(text)
-        return tuple(headers.get(name, "") for name in plan.names)
+        names = tuple(name if name in headers else "" for name in plan.names)
+        return names, tuple(headers.get(name, "") for name in plan.names)
 
     def _is_stamped(self, stamp: str) -> bool:
         """Return False if an event lacks the timestamp that the PBX sends with its events, otherwise True.

@@ -21,11 +21,13 @@ class _Layout(NamedTuple):
 
     match: matches a whole event, with a group for the value of each wanted header, and an empty last group
     groups: number of the group of each wanted header; for a header that the layout lacks, the last group
+    names: name of each wanted header; "" for a header that the layout lacks
     line_ends: number of line ends in each event with this layout
     """
 
     match: Callable[[str], re.Match[str] | None]
     groups: tuple[int, ...]
+    names: tuple[str, ...]
     line_ends: int
 
 
@@ -39,15 +41,16 @@ class EventLayouts:
         self._wanted = wanted
         self._layouts: list[_Layout] = []
 
-    def extract(self, event: str) -> tuple[str, ...] | None:
-        """Return the values of the wanted headers, in the order of `wanted`; a missing header has "".
+    def extract(self, event: str) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """Return the names and the values of the wanted headers, in the order of `wanted`.
 
-        The result is None if the layout of the event is not known, or if a value contains a line break.
+        The name and the value of a missing header are "". The result is None if the layout of the event is
+        not known, or if a value contains a line break.
         """
-        for match, groups, line_ends in self._layouts:
+        for match, groups, names, line_ends in self._layouts:
             found = match(event)
             if found is not None and event.count("\n") == line_ends:
-                return found.group(*groups)
+                return names, found.group(*groups)
         return None
 
     def learn(self, event: str) -> None:
@@ -68,6 +71,7 @@ class EventLayouts:
             _Layout(
                 re.compile("\r\n".join(lines) + "()").fullmatch,
                 tuple(found.index(name) + 1 if name in found else len(found) + 1 for name in self._wanted),
+                tuple(name if name in found else "" for name in self._wanted),
                 line_ends,
             )
         )

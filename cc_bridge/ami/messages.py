@@ -68,7 +68,7 @@ class ExtractedEvent(Event):  # type: ignore[misc]
 
     values: the value of Timestamp, then the values of the required and of the optional headers of the
         EventSpec, in its order. A missing header has the value "".
-    names: the names of these headers
+    names: the names of these headers; that of a missing one is "" too
     """
 
     message, data = None, ""
@@ -81,8 +81,8 @@ class ExtractedEvent(Event):  # type: ignore[misc]
 
     @property
     def headers(self) -> dict[str, str]:
-        """The values that are not empty, by name of the header. `Event` has the name of the event."""
-        found = {name: value for name, value in zip(self.names, self.values, strict=True) if value}
+        """The values of the headers that the event has, by name. `Event` has the name of the event."""
+        found = {name: value for name, value in zip(self.names, self.values, strict=True) if name}
         return {"Event": self.name, **found}
 
 

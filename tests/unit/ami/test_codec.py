@@ -476,3 +476,11 @@ def test_actions_are_encoded():
 def test_values_that_could_forge_an_action_are_refused(value):
     with pytest.raises(ValueError, match="AMI header 'Queue'"):
         encode([("Action", "QueueStatus"), ("Queue", value)])
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["first", "layout learned"])
+def test_an_empty_header_is_not_a_missing_one(times):
+    codec = Codec({"UserEvent": EventSpec(("UserEvent",), ("Identity", "Trigger"))})
+    event = "Event: UserEvent\r\nPrivilege: user,all\r\nUserEvent: CCBDoctor\r\nIdentity: \r\n\r\n"
+    found = codec.feed(event.encode() * times)[-1].headers
+    assert found == {"Event": "UserEvent", "UserEvent": "CCBDoctor", "Identity": ""}

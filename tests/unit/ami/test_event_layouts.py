@@ -8,7 +8,8 @@ HANGUP = (
     "Event: Hangup\r\nPrivilege: call,all\r\nChannel: PJSIP/1-00000001\r\nCallerIDName: Ann\r\n"
     "Uniqueid: 1.1\r\nCause: 16"
 )
-VALUES = ("1.1", "16", "")
+NAMES = ("Uniqueid", "Cause", "")
+VALUES = NAMES, ("1.1", "16", "")
 
 
 def learned(*events: str) -> EventLayouts:
@@ -22,7 +23,7 @@ def test_an_event_with_a_learned_layout() -> None:
     layouts = learned(HANGUP)
     assert layouts.extract(HANGUP) == VALUES
     other = HANGUP.replace("1.1", "2.7").replace("16", "").replace("Ann", "Uniqueid: 9.9")
-    assert layouts.extract(other) == ("2.7", "", "")
+    assert layouts.extract(other) == (NAMES, ("2.7", "", ""))
 
 
 @pytest.mark.parametrize(

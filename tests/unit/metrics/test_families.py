@@ -176,7 +176,7 @@ def test_the_reasons_of_http_are_those_of_its_server():
     web = Path(cc_bridge.__file__).parent / "web"
     code = "".join((web / f"{name}.py").read_text() for name in ("connection", "page_site", "json_resource"))
     known = {key[1] for key in samples(everything()) if key[0] == "cc_bridge_http_refused_total"}
-    assert known == set(re.findall(r'refused\["(\w+)"\]', code))
+    assert known == set(re.findall(r'refused?(?:\[|\(\s*)"(\w+)"', code))
 
 
 def test_agents_are_named_only_if_the_configuration_says_so():
