@@ -8,7 +8,6 @@ import math
 import os
 import random
 import select
-import sys
 import tempfile
 import threading
 import time
@@ -28,13 +27,10 @@ from machine import machine
 from peers import Callers, daemon, free_ports, percentile
 from sender import Sender
 from wallboard import listen, received
-from year import DAYS, FIRST_DAY, Year
+from year import DAYS, FIRST_DAY
+from year_database import year_database
 
 from cc_bridge.reports.registry import REPORTS
-from cc_bridge.storage.migrate import open_database
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from support.databases import PostgreSql
 
 _BOARDS, _QUEUES, _AGENTS, _READERS = 200, 50, 200, 20
 _CALLERS = 8  # at the same time; with the seconds below, 30 to 40 calls a minute
@@ -225,25 +221,12 @@ def measured(url: str, duration: float) -> dict[str, float]:
 @click.option("--url", default="", help="A database that is already filled, in place of a new one.")
 @click.option("--seconds", "duration", default=60.0, help="Duration of the surveys.", show_default=True)
 def main(*, calls: int, url: str, duration: float) -> None:
-    server = None
-    try:
-        if not url:
-            server = PostgreSql()
-            server.make()
-            server.start()
-            url = server.fresh().render_as_string(hide_password=False)
-            engine = open_database(url)
-            with click.progressbar(length=DAYS, label=f"{calls} calls", file=sys.stderr) as bar:
-                Year(engine, calls // DAYS).fill(DAYS, bar.update)
-            engine.dispose()
+    with year_database(url, calls) as filled:
         click.echo(f"{machine()}; load average before {os.getloadavg()[0]:.1f}")
-        figures = measured(url, duration)
-        missed = [f"{name} <= {most:g}" for name, most in _BARS.items() if figures[name] > most]
-        click.echo(f"bars missed: {', '.join(missed) or 'none'}")
-        click.echo(f"RESULT {' '.join(f'{name}={value:.3g}' for name, value in figures.items())}")
-    finally:
-        if server:
-            server.close()
+        figures = measured(filled, duration)
+    missed = [f"{name} <= {most:g}" for name, most in _BARS.items() if figures[name] > most]
+    click.echo(f"bars missed: {', '.join(missed) or 'none'}")
+    click.echo(f"RESULT {' '.join(f'{name}={value:.3g}' for name, value in figures.items())}")
 
 
 if __name__ == "__main__":

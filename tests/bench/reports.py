@@ -12,14 +12,14 @@ import sys
 import time
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 from counted import Counted
 from machine import machine
 from sqlalchemy import func, select
-from year import CHANGED, DAYS, FIRST_DAY, LINGERING, RUDE, Year
+from year import CHANGED, DAYS, FIRST_DAY, LINGERING, RUDE
+from year_database import year_database
 
 from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.query import BANDS, QueueSettings, ReportQuery
@@ -30,9 +30,6 @@ from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.computed_report import compute_report
 from cc_bridge.storage.reports import SqlSource, reading
 from cc_bridge.storage.schema import tables
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from support.databases import PostgreSql
 
 _MOST_USUAL, _MOST = 1.0, 2.0  # seconds: for a month by a report's first dimension, for a year by any
 _REPEATS = 3
@@ -149,17 +146,8 @@ def _called_out(name, findings):
 @click.option("--verify", is_flag=True, help="Compare with a count in Python: ten minutes.")
 @click.option("--url", default="", help="A database that is already filled, in place of a new one.")
 def main(*, calls: int, verify: bool, url: str) -> None:
-    server = None
-    try:
-        if not url:
-            server = PostgreSql()
-            server.make()
-            server.start()
-            url = server.fresh().render_as_string(hide_password=False)
-        engine = open_database(url)
-        if server:
-            with click.progressbar(length=DAYS, label=f"{calls} calls", file=sys.stderr) as bar:
-                Year(engine, calls // DAYS).fill(DAYS, bar.update)
+    with year_database(url, calls) as filled:
+        engine = open_database(filled)
         click.echo(f"{machine()}; load average before {os.getloadavg()[0]:.1f}; seconds:")
         usual, slowest = measured(engine)
         missed = [f"month_s <= {_MOST_USUAL:g}"] if usual > _MOST_USUAL else []
@@ -169,9 +157,6 @@ def main(*, calls: int, verify: bool, url: str) -> None:
             click.echo(f"verified: {verified(engine)} figures are what was counted row by row")
         click.echo(f"RESULT month_s={usual:.3g} year_s={slowest:.3g}")
         engine.dispose()
-    finally:
-        if server:
-            server.close()
 
 
 if __name__ == "__main__":
