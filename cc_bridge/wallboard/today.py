@@ -26,7 +26,8 @@ __all__ = ["QueueLimits", "RatingToday", "Today", "VisitToday"]
 # Visits are counted in groups of up to this number, or when the counts are read. To count them one by one
 # would take 20 times as long.
 _TOGETHER = 100
-_SHORTEST_DAY = 20 * 3600.0  # seconds; no clock change shortens a day by more than a few hours
+# Seconds; no clock change makes a day shorter or longer by more than a few hours.
+_SHORTEST_DAY, _MIDDLE_OF_NEXT_DAY = 20 * 3600.0, 36 * 3600.0
 
 QueueLimits = Callable[[str], tuple[float, float]]
 """A function that returns a queue's service level threshold and short abandon limit, both in seconds."""
@@ -59,7 +60,8 @@ class Today:
     """The counts of the current day. `start_day` sets this day; records of other days are ignored."""
 
     def __init__(self, limits: QueueLimits) -> None:
-        self.began_at = 0.0  # start of the day, UTC seconds since the epoch; 0: no day has been set
+        # Start and end of the day, UTC seconds since the epoch; 0: no day has been set.
+        self.began_at = self.ends_at = 0.0
         self.complete = False  # True: all records of the day in the database have been counted
         self._zone: tzinfo | None = None
         self._limits = limits
@@ -88,6 +90,7 @@ class Today:
         if began_at == self.began_at:
             return False
         self.began_at = began_at
+        self.ends_at = start_of_day(began_at + _MIDDLE_OF_NEXT_DAY, zone)
         self.complete = False
         self._visits.clear()
         self._uncounted.clear()
@@ -99,7 +102,7 @@ class Today:
     def add_visits(self, visits: Iterable[VisitToday]) -> None:
         """Add the visits of today that have not been added before."""
         for visit in visits:
-            if visit.entered_at >= self.began_at and self._new(visit.uniqueid, visit.queue, visit.entered_at):
+            if self._is_today(visit.entered_at) and self._new(visit.uniqueid, visit.queue, visit.entered_at):
                 queue = queue_key(visit.queue)
                 self._names.setdefault(queue, visit.queue)
                 uncounted = self._uncounted.setdefault(queue, [])
@@ -114,7 +117,7 @@ class Today:
         """
         for answer in answers:
             kind = KINDS.get(answer.kind)
-            counts = answer.answered_at >= self.began_at and kind is not None and answer.value in kind.scale
+            counts = self._is_today(answer.answered_at) and kind is not None and answer.value in kind.scale
             if counts and self._new(answer.attempt_id, answer.question):
                 key = queue_key(answer.queue), answer.question, answer.kind
                 if answer.queue:  # empty: no queue sent the caller to the agent
@@ -135,6 +138,9 @@ class Today:
         if stays := self._uncounted.pop(queue, None):
             counted = VisitCounts.of(stays, *self._limits(queue))
             self._visits[queue] = self._visits.get(queue, VisitCounts()) + counted
+
+    def _is_today(self, instant: float) -> bool:
+        return self.began_at <= instant < self.ends_at
 
     def _new(self, *key: str | float) -> bool:
         """Remember the key of a record; return False if the record was already counted."""

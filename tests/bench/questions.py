@@ -73,7 +73,9 @@ def questions() -> Iterator[tuple[str, str]]:
             yield f"{words}, a {span}", sql.format(since=until - dt.timedelta(days), until=until)
     examples = _PAGE.read_text().partition("## Examples")[2]
     for words, sql in re.findall(r"\n([^\n]+):\n\n```sql\n(.*?);\n```", examples, re.DOTALL):
-        yield f"schema.md: {words}", sql.replace("'1795309800.1'", "'1795309800.21'")  # a call that exists
+        of_year = sql.replace("2026-11", f"{FIRST_DAY:%Y-%m}")
+        of_call = of_year.replace("'1795309800.1'", "'1795309800.21'")  # a call that exists
+        yield f"schema.md: {words}", of_call
 
 
 def ask(engine: Engine) -> dict[str, tuple[float, int]]:

@@ -33,7 +33,7 @@ from cc_bridge.storage.schema import tables
 
 _MOST_USUAL, _MOST = 1.0, 2.0  # seconds: for a month by a report's first dimension, for a year by any
 _REPEATS = 3
-_MONTH = date(2027, 9, 1)
+_MONTH = date(2026, 10, 1)
 _PLAIN_TO_SEE = 1_000_000  # calls; with fewer, chance may hide the planted effects
 _BERLIN = ZoneInfo("Europe/Berlin")  # a zone with two clock changes a year
 _SETTINGS = {

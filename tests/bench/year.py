@@ -22,9 +22,9 @@ from cc_bridge.storage.schema.tables import metadata
 
 __all__ = ["CHANGED", "DAYS", "FIRST_DAY", "LINGERING", "RUDE", "Year"]
 
-FIRST_DAY = dt.date(2026, 11, 1)  # the examples of config/docs/schema.md are about this month
+FIRST_DAY = dt.date(2025, 12, 1)  # all of it is past: a daemon reads later days again and again as today's
 DAYS = 365
-CHANGED = dt.date(2027, 5, 1)
+CHANGED = dt.date(2026, 6, 1)
 RUDE, LINGERING = (7, 13), 21  # numbers of agents
 _QUEUES, _AGENTS, _CALLERS = 20, 200, 500_000
 

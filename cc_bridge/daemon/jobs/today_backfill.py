@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from cc_bridge.daemon.jobs.periodic import PeriodicJob
 from cc_bridge.daemon.service import Context
-from cc_bridge.storage.queries.today import VisitRow, rated_since, visited_since
+from cc_bridge.storage.queries.today import VisitRow, rated_between, visited_between
 from cc_bridge.wallboard.today import RatingToday, Today
 
 __all__ = ["TodayBackfillJob"]
@@ -53,19 +53,18 @@ class TodayBackfillJob(PeriodicJob[_Found]):
         self._is_last = False  # True: the read in progress is certain to find all records
 
     def prepare(self) -> Callable[[], _Found] | None:
-        now, day = self._clock.seconds(), self._today.began_at
+        now, day, until = self._clock.seconds(), self._today.began_at, self._today.ends_at
         if self._today.complete or not day or (day == self._day and now < self._read_again_at):
             return None
         # Evaluated before the read, because a record that waits now may be missing in the read.
         self._is_last = self._waits_since() < now - self._daemon_started_at
         self._day = day
-        return lambda: self._read(day)
+        return lambda: self._read(day, until)
 
-    def _read(self, since: float) -> _Found:
+    def _read(self, since: float, until: float) -> _Found:
         with self._database.engine.connect() as connection:
-            return _Found(
-                visited_since(connection, self._pbx, since), rated_since(connection, self._pbx, since)
-            )
+            span = self._pbx, since, until
+            return _Found(visited_between(connection, *span), rated_between(connection, *span))
 
     def finish(self, found: _Found) -> None:
         self._read_again_at = self._clock.seconds() + _READ_AGAIN_SECONDS

@@ -13,7 +13,7 @@ from cc_bridge.storage.schema.column_types import without_index
 from cc_bridge.storage.schema.tables import answers, queue_visits, survey_attempts
 from cc_bridge.wallboard.today import RatingToday
 
-__all__ = ["VisitRow", "rated_since", "visited_since"]
+__all__ = ["VisitRow", "rated_between", "visited_between"]
 
 _OUTCOMES = frozenset(Outcome)
 
@@ -30,27 +30,29 @@ class VisitRow:
     partial: bool
 
 
-def visited_since(connection: Connection, pbx: str, since: float) -> list[VisitRow]:
-    """Return the visits of a PBX whose callers entered the queue at `since` or later.
+def visited_between(connection: Connection, pbx: str, since: float, until: float) -> list[VisitRow]:
+    """Return the visits of a PBX whose callers entered the queue between two instants.
 
-    `since` is in UTC seconds since the epoch. Visits with an unknown outcome are left out.
+    `since` is included, `until` is not. Both instants are in UTC seconds since the epoch. Visits with an
+    unknown outcome are left out.
     """
     c = queue_visits.c
     columns = [c[field.name] for field in fields(VisitRow)]
-    rows = connection.execute(select(*columns).where(c.entered_at >= since, without_index(c.pbx) == pbx))
+    span = c.entered_at >= since, c.entered_at < until
+    rows = connection.execute(select(*columns).where(*span, without_index(c.pbx) == pbx))
     return [VisitRow(*row) for row in rows if row.outcome in _OUTCOMES]
 
 
-def rated_since(connection: Connection, pbx: str, since: float) -> list[RatingToday]:
-    """Return the answers at a PBX that were given at `since` or later, each with the queue of the rated talk.
+def rated_between(connection: Connection, pbx: str, since: float, until: float) -> list[RatingToday]:
+    """Return the answers at a PBX that were given between two instants.
 
-    `since` is in UTC seconds since the epoch.
+    Each answer has the queue of the rated talk. `since` is included, `until` is not. Both
+    instants are in UTC seconds since the epoch.
     """
     same = (answers.c.pbx == survey_attempts.c.pbx) & (answers.c.attempt_id == survey_attempts.c.attempt_id)
     c = answers.c
     columns = survey_attempts.c.queue, c.attempt_id, c.question, c.kind, c.value, c.answered_at
     both = answers.join(survey_attempts, same)
-    rows = connection.execute(
-        select(*columns).select_from(both).where(c.answered_at >= since, without_index(c.pbx) == pbx)
-    )
+    span = c.answered_at >= since, c.answered_at < until
+    rows = connection.execute(select(*columns).select_from(both).where(*span, without_index(c.pbx) == pbx))
     return [RatingToday(*row) for row in rows]

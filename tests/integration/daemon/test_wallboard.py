@@ -95,9 +95,9 @@ def day(database_url):
 def test_a_daemon_that_begins_at_noon_knows_the_morning(day):
     day.store(
         visit(1), visit(2, outcome=Outcome.ABANDONED), visit(3, at=MIDNIGHT),
-        visit(4, at=MIDNIGHT - 0.001), visit(5, pbx="other"),
+        visit(4, at=MIDNIGHT - 0.001), visit(5, pbx="other"), visit(6, at=MIDNIGHT + 86_400),
         attempt(1), answer(1, 4), attempt(2), answer(2, 5), attempt(3, pbx="other"), answer(3, pbx="other"),
-        answer(4, 1, at=MIDNIGHT - 1), attempt(4),
+        answer(4, 1, at=MIDNIGHT - 1), attempt(4), attempt(6), answer(6, 1, at=MIDNIGHT + 86_400),
     )  # fmt: skip
     assert not day.today.complete
     day.start()

@@ -59,8 +59,9 @@ def made(today, now=None, queues=("sales", "tech"), **settings):
 
 def test_the_day_begins_at_the_contact_centres_midnight(today):
     assert today.began_at == MIDNIGHT
-    today.add_visits([visit(1, at=MIDNIGHT - 1), visit(2, at=MIDNIGHT)])
-    today.add_answers([rated(1, at=MIDNIGHT - 1), rated(2, at=MIDNIGHT)])
+    assert today.ends_at == MIDNIGHT + 86_400
+    today.add_visits([visit(1, at=MIDNIGHT - 1), visit(2, at=MIDNIGHT), visit(3, at=MIDNIGHT + 86_400)])
+    today.add_answers([rated(1, at=MIDNIGHT - 1), rated(2, at=MIDNIGHT), rated(3, at=MIDNIGHT + 86_400)])
     assert today.visits("sales").visits == 1
     assert today.answers("sales", *CSAT) == {5: 1}
     assert not today.start_day(MIDNIGHT + 86_399, TEHRAN)
