@@ -7,11 +7,12 @@ spelling.
 
 from collections.abc import Iterable, Iterator, Mapping
 from string import ascii_lowercase, ascii_uppercase
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 __all__ = ["QueueMap", "QueueNames", "queue_key"]
 
 _Value = TypeVar("_Value")
+_Other = TypeVar("_Other")
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
@@ -71,6 +72,18 @@ class QueueMap(Mapping[str, _Value]):
 
     def __getitem__(self, name: str) -> _Value:
         return self._items[queue_key(name)][1]
+
+    # `get` and `in` of the base class raise and catch KeyError: ten times as long for an absent name.
+    @overload
+    def get(self, key: str, /) -> _Value | None: ...
+    @overload
+    def get(self, key: str, /, default: _Value | _Other) -> _Value | _Other: ...
+    def get(self, key: str, /, default: Any = None) -> Any:
+        item = self._items.get(queue_key(key))
+        return default if item is None else item[1]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and queue_key(name) in self._items
 
     def __iter__(self) -> Iterator[str]:
         return (name for name, _ in self._items.values())

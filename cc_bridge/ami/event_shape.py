@@ -11,7 +11,7 @@ The functions take the bytes between two empty lines.
 import re
 from collections.abc import Iterable, Sequence
 
-__all__ = ["are_surely_whole", "has_header_in_channel", "is_cut", "missing_ends"]
+__all__ = ["are_surely_whole", "has_header_in_channel", "has_sure_end", "is_cut", "missing_ends"]
 
 # The headers of a channel in their order, as in Asterisk's manager_channels.c from 16 to 23. Channel and
 # ChannelState are before them.
@@ -35,6 +35,8 @@ _FIRST_NAME = re.compile(rb"^[A-Za-z]*ChannelStateDesc$")
 _LONGEST_PREFIX = 32
 _FAR = 180  # bytes
 _CDR = b"Event: Cdr\r"
+# Frequent events without values of callers. Their names take less time to find than "ID" in the whole event.
+_WITHOUT_CALLERS = (b"Event: DeviceStateChange\r", b"Event: BridgeCreate\r", b"Event: BridgeDestroy\r")
 
 # For events without these headers: a text before the values of callers, and a header that Asterisk writes
 # after them. The first entry is for a program that imitates Asterisk with only some headers of a channel.
@@ -50,20 +52,28 @@ _OTHER_ENDS = (b"\nLinkedID: ", b"\nUniqueID: ", b"\nRemoteAddress: ", b"\nActio
 _EXEMPT = b"Event: OriginateResponse\r"
 
 
+def has_sure_end(event: bytes) -> bool:
+    """Return whether an event surely has the last header of a channel, and so is not cut.
+
+    Asterisk limits a caller's number to 79 bytes. So a caller cannot forge a header that is _FAR bytes behind
+    the number. If the result is False, `is_cut` must decide, which takes longer.
+    """
+    return event.rfind(b"Linkedid: ") - event.rfind(b"CallerIDNum: ") >= _FAR
+
+
 def are_surely_whole(blocks: Sequence[bytes], start: int, end: int) -> bool:
     """Return whether the last event with values of callers in `blocks[start:end]` is surely not cut.
 
     The result is also True if no event has such values. If it is False, `is_cut` must decide. This function
     takes less time than `is_cut`, and its result is True for most events.
-
-    Asterisk limits a caller's number to 79 bytes. So a caller cannot forge a header that is _FAR bytes behind
-    the number, such as the last header of a channel.
     """
     for index in range(end - 1, start - 1, -1):
         event = blocks[index]
-        if event.rfind(b"Linkedid: ") - event.rfind(b"CallerIDNum: ") >= _FAR:
+        if event.startswith(_WITHOUT_CALLERS):
+            continue
+        if has_sure_end(event):
             return True
-        if b"ID" in event or event.startswith(_CDR):  # as in `is_cut`
+        if event.find(b"ID") >= 0 or event.startswith(_CDR):  # as in `is_cut`; half the time of `in`
             return False
     return True
 

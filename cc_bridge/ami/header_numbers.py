@@ -5,6 +5,8 @@ any number. A number that cannot be true raises ValueError, so that it never dat
 year 9999, and never overflows a column of the database.
 """
 
+from functools import lru_cache
+
 __all__ = ["PLAUSIBLE_INSTANTS", "count_of", "instant_of", "is_plausible", "seconds_of"]
 
 # A machine without a clock battery boots in 1970 or 2000. Its instants are not believed before a time server
@@ -15,6 +17,8 @@ _LATEST = 4_102_444_800.0  # January 2100
 PLAUSIBLE_INSTANTS = _EARLIEST, _LATEST
 _LONGEST_SECONDS = 366 * 86_400  # no caller waits for longer than a year
 _LARGEST_COUNT = 1_000_000
+# Most headers have one of few numbers, such as a cause. A number is read again in a fifth of the time.
+_KEPT = 1024
 
 
 def instant_of(text: str) -> float:
@@ -33,6 +37,7 @@ def is_plausible(instant: float) -> bool:
     return _EARLIEST <= instant < _LATEST
 
 
+@lru_cache(_KEPT)
 def seconds_of(text: str) -> int:
     """Return the duration in a header, in whole seconds.
 
@@ -42,6 +47,7 @@ def seconds_of(text: str) -> int:
     return _within(text, _LONGEST_SECONDS)
 
 
+@lru_cache(_KEPT)
 def count_of(text: str) -> int:
     """Return a count or code in a header, such as the position of a caller in a queue.
 

@@ -7,11 +7,11 @@ header and keeps only the last of repeated headers.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from asterisk.manager import Event, ManagerMsg
 
-__all__ = ["Event", "ExtractedEvent", "Message", "MessageCounts", "encode"]
+__all__ = ["AnyEvent", "Event", "ExtractedEvent", "Message", "MessageCounts", "encode"]
 
 # Asterisk reads up to 1024 bytes a line, including CRLF, and up to 128 headers (main/manager.c).
 _MAX_LINE = 1022
@@ -63,27 +63,27 @@ class Message(ManagerMsg):  # type: ignore[misc]  # pyst2 is untyped
         self.repeated = tuple(repeated)
 
 
-class ExtractedEvent(Event):  # type: ignore[misc]
+class ExtractedEvent(NamedTuple):
     """An event with only the headers that its EventSpec names.
 
+    name: the name of the event
     values: the value of Timestamp, then the values of the required and of the optional headers of the
         EventSpec, in its order. A missing header has the value "".
     names: the names of these headers; that of a missing one is "" too
     """
 
-    message, data = None, ""
-
-    # pyst2's constructor requires a whole message
-    def __init__(self, name: str, names: tuple[str, ...], values: tuple[str, ...]) -> None:
-        self.name = name
-        self.names = names
-        self.values = values
+    name: str
+    names: tuple[str, ...]
+    values: tuple[str, ...]
 
     @property
     def headers(self) -> dict[str, str]:
         """The values of the headers that the event has, by name. `Event` has the name of the event."""
         found = {name: value for name, value in zip(self.names, self.values, strict=True) if name}
         return {"Event": self.name, **found}
+
+
+AnyEvent = Event | ExtractedEvent  # for `isinstance`
 
 
 @dataclass(slots=True)

@@ -53,6 +53,9 @@ __all__ = [
 # AST_SOFTHANGUP_EXPLICIT: an administrator, a limit or the PBX requested the hang-up. Cause 16 would only
 # mean that the dialplan reached its end.
 EXPLICIT_HANGUP = 32
+# Makes an event of its type and the values of all its fields, in a fifth of the time of the constructor that
+# NamedTuple makes.
+_new = tuple.__new__
 _ESCAPED = re.compile(r"\\(.)")
 _UNKNOWN = ("<unknown>", "unknown")
 
@@ -84,19 +87,20 @@ def channel_started(
     channel: str,
 ) -> ChannelStarted:
     """Return the typed event for Newchannel: a channel started."""
-    return ChannelStarted(
-        at, uniqueid, linkedid, context, exten, _known(number), _name(name), language, channel
+    return _new(
+        ChannelStarted,
+        (at, uniqueid, linkedid, context, exten, _known(number), _name(name), language, channel),
     )
 
 
 def channel_ended(at: float, uniqueid: str, linkedid: str, cause: str) -> ChannelEnded:
     """Return the typed event for Hangup: a channel ended."""
-    return ChannelEnded(at, uniqueid, count_of(cause), linkedid)
+    return _new(ChannelEnded, (at, uniqueid, count_of(cause), linkedid))
 
 
 def hangup_requested(at: float, uniqueid: str) -> HangupRequested:
     """Return the typed event for HangupRequest: a phone or trunk hung up a channel."""
-    return HangupRequested(at, uniqueid, by_pbx=False)
+    return _new(HangupRequested, (at, uniqueid, False))
 
 
 def queue_run(
@@ -116,14 +120,20 @@ def queue_run(
     if application != "Queue":
         return None
     queue = arguments.partition(",")[0].strip()
-    return QueueRun(at, uniqueid, linkedid, queue, _known(number), _name(name), language) if queue else None
+    return (
+        _new(QueueRun, (at, uniqueid, linkedid, queue, _known(number), _name(name), language))
+        if queue
+        else None
+    )
 
 
 def joined(
     at: float, uniqueid: str, linkedid: str, queue: str, position: str, number: str, name: str, language: str
 ) -> Joined:
     """Return the typed event for QueueCallerJoin: a caller entered a queue."""
-    return Joined(at, uniqueid, linkedid, queue, count_of(position), _known(number), _name(name), language)
+    return _new(
+        Joined, (at, uniqueid, linkedid, queue, count_of(position), _known(number), _name(name), language)
+    )
 
 
 def called(
@@ -145,7 +155,7 @@ def called(
     dialled = None
     if is_local(interface) and dial[0]:
         dialled = dial_started(at, ring_uniqueid, dial[0], uniqueid, linkedid, *dial[1:])
-    return Called(at, uniqueid, linkedid, queue, interface, member, ring_uniqueid, dialled)
+    return _new(Called, (at, uniqueid, linkedid, queue, interface, member, ring_uniqueid, dialled))
 
 
 def gave_up(
@@ -161,7 +171,9 @@ def gave_up(
 ) -> GaveUp:
     """Return the typed event for QueueCallerAbandon: a caller was removed from a queue without an answer."""
     seconds, place = seconds_of(hold_time), count_of(position)
-    return GaveUp(at, uniqueid, linkedid, queue, seconds, place, _known(number), _name(name), language)
+    return _new(
+        GaveUp, (at, uniqueid, linkedid, queue, seconds, place, _known(number), _name(name), language)
+    )
 
 
 def connected(
@@ -179,19 +191,22 @@ def connected(
     language: str,
 ) -> Connected:
     """Return the typed event for AgentConnect: a caller was connected with an agent."""
-    return Connected(
-        at,
-        uniqueid,
-        linkedid,
-        queue,
-        interface,
-        member,
-        agent_uniqueid,
-        agent_channel,
-        seconds_of(hold_time),
-        _known(number),
-        _name(name),
-        language,
+    return _new(
+        Connected,
+        (
+            at,
+            uniqueid,
+            linkedid,
+            queue,
+            interface,
+            member,
+            agent_uniqueid,
+            agent_channel,
+            seconds_of(hold_time),
+            _known(number),
+            _name(name),
+            language,
+        ),
     )
 
 
@@ -200,14 +215,14 @@ def pbx_hung_up(at: float, uniqueid: str, cause: str) -> HangupRequested | None:
 
     The header Cause shows whether the hang-up was requested explicitly. If it was not, the result is None.
     """
-    return HangupRequested(at, uniqueid, by_pbx=True) if count_of(cause) == EXPLICIT_HANGUP else None
+    return _new(HangupRequested, (at, uniqueid, True)) if count_of(cause) == EXPLICIT_HANGUP else None
 
 
 def blind_transferred(
     at: float, result: str, transferer: str, target: str, transferee: str
 ) -> BlindTransferred | None:
     """Return the typed event for BlindTransfer; None if the transfer did not succeed."""
-    return BlindTransferred(at, transferer, target, transferee) if result == "Success" else None
+    return _new(BlindTransferred, (at, transferer, target, transferee)) if result == "Success" else None
 
 
 def attended_transferred(
@@ -228,12 +243,16 @@ def attended_transferred(
     if result != "Success" or not second_transferer:
         return None
     lines, number = (transferer, second_transferer), _known(second_number)
-    return AttendedTransferred(at, lines, number, transferee, target, destination == "App")
+    return _new(AttendedTransferred, (at, lines, number, transferee, target, destination == "App"))
 
 
 def status_set(at: float, uniqueid: str, variable: str, value: str) -> StatusSet | None:
     """Return the typed event for a VarSet of QUEUESTATUS; None for another variable."""
-    return StatusSet(at, uniqueid, "", value, "VarSet QUEUESTATUS") if variable == "QUEUESTATUS" else None
+    return (
+        _new(StatusSet, (at, uniqueid, "", value, "VarSet QUEUESTATUS", "queue"))
+        if variable == "QUEUESTATUS"
+        else None
+    )
 
 
 def user_event(
@@ -242,7 +261,7 @@ def user_event(
     """Return the typed event for the dialplan's UserEvent CCQueueExit; None for another UserEvent."""
     if kind != "CCQueueExit":
         return None
-    return StatusSet(at, uniqueid, queue, status, "UserEvent CCQueueExit", trigger or "queue")
+    return _new(StatusSet, (at, uniqueid, queue, status, "UserEvent CCQueueExit", trigger or "queue"))
 
 
 def member_seen(
@@ -259,7 +278,9 @@ def member_seen(
     """Return the state of a queue member, from an AMI event or from an item of the list QueueStatus."""
     wrap_up = seconds_of(wrap_up_seconds or "0")
     paused_at = _paused_at(last_pause)
-    return MemberSeen(at, queue, interface, name, count_of(status), paused == "1", reason, wrap_up, paused_at)
+    return _new(
+        MemberSeen, (at, queue, interface, name, count_of(status), paused == "1", reason, wrap_up, paused_at)
+    )
 
 
 def _paused_at(text: str) -> float:
@@ -293,8 +314,9 @@ def dial_started(
     if not uniqueid:
         return None
     caller = _known(number), _name(name), language
-    return DialStarted(
-        at, uniqueid, linkedid, channel, context, exten, dialed_uniqueid, dialed_channel, *caller
+    return _new(
+        DialStarted,
+        (at, uniqueid, linkedid, channel, context, exten, dialed_uniqueid, dialed_channel, *caller),
     )
 
 
@@ -309,7 +331,7 @@ def dial_ended(
 ) -> DialEnded:
     """Return the typed event for DialEnd: a dialled channel answered, or the attempt ended."""
     picked_up = uniqueid != "" and dialed_linkedid == dialed_uniqueid
-    return DialEnded(at, dialed_uniqueid, status, uniqueid, forward != "", dialed_channel, picked_up)
+    return _new(DialEnded, (at, dialed_uniqueid, status, uniqueid, forward != "", dialed_channel, picked_up))
 
 
 def bridge_entered(
@@ -325,9 +347,9 @@ def bridge_entered(
 ) -> BridgeEntered:
     """Return the typed event for BridgeEnter: a channel entered a bridge."""
     holding = kind == "agent_hold" or technology == "holding_bridge"
-    return BridgeEntered(at, bridge, uniqueid, swapped, holding, channel, f"{context},{exten}")
+    return _new(BridgeEntered, (at, bridge, uniqueid, swapped, holding, channel, f"{context},{exten}"))
 
 
 def bridge_left(at: float, bridge: str, uniqueid: str, context: str, exten: str) -> BridgeLeft:
     """Return the typed event for BridgeLeave: a channel left a bridge."""
-    return BridgeLeft(at, bridge, uniqueid, f"{context},{exten}")
+    return _new(BridgeLeft, (at, bridge, uniqueid, f"{context},{exten}"))

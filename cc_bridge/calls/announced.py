@@ -61,6 +61,12 @@ _SUBJECTS: dict[type[Any], _Subject] = {
     ev.MemberSeen: _Subject(None, None, 1),
     ev.MemberGone: _Subject(None, None, 1),
 }
+# The most frequent kinds of events name one channel and nothing else: the position of this field.
+_ONE_CHANNEL = {
+    kind: channel
+    for kind, (channel, other, queue) in _SUBJECTS.items()
+    if channel is not None and other is queue is None
+}
 
 
 class PbxQuestion(NamedTuple):
@@ -135,17 +141,20 @@ class AnnouncedEvents:
         if kind is ev.ChannelStarted:
             known.add(event[1])  # type: ignore[arg-type]  # the uniqueid
             return True
-        channel, other, queue = _SUBJECTS[kind]
-        if (
-            not self._held
-            and (channel is None or event[channel] in known)
-            and (other is None or event[other] in known)
-            and (queue is None or event[queue] in self._spelled or self._is_queue(event[queue]))
-        ) or self._passes_held(event):
-            if kind is ev.ChannelEnded:
-                self._note_end(event)  # type: ignore[arg-type]
-            return True
-        return False
+        at = _ONE_CHANNEL.get(kind)
+        if at is None:
+            channel, other, queue = _SUBJECTS[kind]
+            return (
+                not self._held
+                and (channel is None or event[channel] in known)
+                and (other is None or event[other] in known)
+                and (queue is None or event[queue] in self._spelled or self._is_queue(event[queue]))
+            ) or self._passes_held(event)
+        if (self._held or event[at] not in known) and not self._passes_held(event):
+            return False
+        if kind is ev.ChannelEnded:
+            self._note_end(event)  # type: ignore[arg-type]
+        return True
 
     def question(self) -> PbxQuestion | None:
         """Return what to ask Asterisk about all events held back so far; None if no event is held back.

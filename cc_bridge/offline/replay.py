@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from cc_bridge.ami.codec import Codec
-from cc_bridge.ami.messages import Event, MessageCounts
+from cc_bridge.ami.messages import AnyEvent, MessageCounts
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.events import Called, Joined, MemberSeen, StatusSet
 from cc_bridge.calls.live_state import TrackerRecord
@@ -74,7 +74,7 @@ def replay(chunks: Iterable[bytes], tracker: Tracker, counts: MessageCounts) -> 
     for chunk in chunks:
         empty = empty and not chunk
         for message in codec.feed(chunk):
-            event = read(message, partial(float, now)) if isinstance(message, Event) else None
+            event = read(message, partial(float, now)) if isinstance(message, AnyEvent) else None
             if event is None:
                 continue
             if not now and not event.at and message.name not in _LIST_ITEMS:
@@ -122,7 +122,7 @@ def queue_names(chunks: Iterator[bytes]) -> list[str]:
     """Return the names of the queues in a recording, in the spelling of the PBX's configuration."""
     names = QueueNames()
     for message in Codec(WANTED).feed(b"".join(chunks)):
-        event = read(message, float) if isinstance(message, Event) else None
+        event = read(message, float) if isinstance(message, AnyEvent) else None
         if isinstance(event, Joined | Called | MemberSeen):
             names.add(event.queue)
     return list(names)

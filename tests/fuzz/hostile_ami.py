@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from cc_bridge.ami.codec import Codec
-from cc_bridge.ami.messages import Event, Message
+from cc_bridge.ami.messages import AnyEvent, Message
 from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.offline.replay import read_stream
 
@@ -84,18 +84,18 @@ def number_of_a_caller(chance: random.Random) -> bytes:
     return b"".join(chance.choices(WORDS[:-1], k=chance.randrange(1, 8)))[:79]
 
 
-def feed(codec: Codec, stream: bytes, chance: random.Random) -> list[Event | Message]:
+def feed(codec: Codec, stream: bytes, chance: random.Random) -> list[AnyEvent | Message]:
     """Return the messages of a stream that comes in up to five pieces, and check what is always true."""
     cuts = sorted(chance.randrange(len(stream) + 1) for _ in range(chance.randrange(5)))
     messages = []
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         messages += codec.feed(stream[start:end])
     counts = codec.counts
-    assert all(isinstance(each, Event | Message) for each in messages)
+    assert all(isinstance(each, AnyEvent | Message) for each in messages)
     assert min(counts.filtered, counts.malformed, counts.oversized) >= 0
     assert len(codec._rest) <= codec._max_message
     for each in messages:
-        if isinstance(each, Event):
+        if isinstance(each, AnyEvent):
             read(each, float)
     return messages
 

@@ -9,7 +9,7 @@ import time
 from hypothesis import given, seed, settings, strategies as st
 
 from cc_bridge.ami.codec import Codec
-from cc_bridge.ami.messages import Event, MessageCounts
+from cc_bridge.ami.messages import AnyEvent, MessageCounts
 from cc_bridge.calls.ami_events import WANTED
 from cc_bridge.offline.replay import read_stream
 from fuzz.hostile_ami import CORPUS, WORDS, changed, feed
@@ -44,7 +44,8 @@ def events(messages):
 
     What has an ActionID is an answer. A caller cannot know the ids of actions.
     """
-    found = [each.headers for each in messages if isinstance(each, Event) and "ActionID" not in each.headers]
+    events = (each.headers for each in messages if isinstance(each, AnyEvent))
+    found = [headers for headers in events if "ActionID" not in headers]
     return {str({name: text for name, text in each.items() if name != "CallerIDNum"}) for each in found}
 
 

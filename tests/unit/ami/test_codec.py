@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from cc_bridge.ami.codec import Codec, EventSpec
 from cc_bridge.ami.event_shape import is_cut
-from cc_bridge.ami.messages import Message, encode
+from cc_bridge.ami.messages import AnyEvent, ExtractedEvent, Message, encode
 from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.offline.replay import read_stream
 from support.recordings import all_recordings, recording
@@ -138,7 +138,7 @@ def test_events_behind_empty_lines_are_read_like_others():
 def test_of_a_wanted_event_only_the_named_headers_are_cut_out():
     codec = Codec({"QueueCallerJoin": EventSpec(("Queue", "CallerIDName"), ("Linkedid", "Language"))})
     (event,) = codec.feed(JOIN)
-    assert isinstance(event, Event)
+    assert isinstance(event, ExtractedEvent)
     assert event.name == "QueueCallerJoin"
     assert event.headers == {
         "Event": "QueueCallerJoin",
@@ -158,7 +158,7 @@ def test_an_event_without_a_header_that_it_always_has_is_not_asterisks():
 def test_cut_and_whole_events_are_read_alike(path):
     def typed(codec):
         messages = (message for chunk in read_stream(path) for message in codec.feed(chunk))
-        return [event for m in messages if isinstance(m, Event) if (event := read(m, float))]
+        return [event for m in messages if isinstance(m, AnyEvent) if (event := read(m, float))]
 
     cut = Codec(WANTED)
     whole = Codec({name: EventSpec(line=wish.line) for name, wish in WANTED.items()})
@@ -215,7 +215,7 @@ def test_an_event_that_a_caller_cut_in_two_is_dropped_with_the_next(forged, want
     assert all(message.headers.get("Uniqueid", "1.1") == "1.1" for message in messages)
     assert "Pong" in [message.headers.get("Ping") for message in messages]
     assert codec.counts.malformed >= 1
-    assert messages[-1]["Queue"] == "sales"
+    assert messages[-1].headers["Queue"] == "sales"
 
 
 def channel(number="0912", name="Ali", prefix=""):
@@ -420,7 +420,7 @@ def test_any_bytes_give_messages_or_counts_never_an_exception(chunks):
     codec = Codec(WANTED, max_message=500)
     for chunk in chunks:
         for message in codec.feed(chunk):
-            assert isinstance(message, Event | Message)
+            assert isinstance(message, AnyEvent | Message)
     assert len(codec._rest) <= 500
 
 

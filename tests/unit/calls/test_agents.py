@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from cc_bridge.ami.codec import Codec
-from cc_bridge.ami.messages import Event, MessageCounts
+from cc_bridge.ami.messages import AnyEvent, MessageCounts
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.calls.events import Called, Connected, MemberGone, MemberSeen
@@ -406,7 +406,7 @@ def agent_lines(name):
     """Return the agents' intervals of a recording as lines by agent, in seconds from its first event."""
     tracker, agents = Tracker("pbx"), Agents("pbx")
     messages = Codec(WANTED, MessageCounts()).feed(recording(name))
-    events = [read(message, float) for message in messages if isinstance(message, Event)]
+    events = [read(message, float) for message in messages if isinstance(message, AnyEvent)]
     events = [event for event in events if event is not None]
     intervals = [interval for event in events for interval in apply_event(agents, tracker, event)]
     intervals += agents.observation_lost(events[-1].at)

@@ -3,7 +3,7 @@
 import pytest
 
 from cc_bridge.ami.codec import Codec
-from cc_bridge.ami.messages import Event
+from cc_bridge.ami.messages import AnyEvent
 from cc_bridge.calls import announced, events as ev
 from cc_bridge.calls.ami_events import WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.announced import AnnouncedEvents, PbxQuestion
@@ -201,7 +201,9 @@ def test_each_type_of_event_has_its_subject():
 @pytest.mark.parametrize("path", all_recordings(), ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_recorded_calls_wait_for_nothing(path):
     codec = Codec(WANTED_FOR_DIRECT_CALLS)
-    messages = [each for chunk in read_stream(path) for each in codec.feed(chunk) if isinstance(each, Event)]
+    messages = [
+        each for chunk in read_stream(path) for each in codec.feed(chunk) if isinstance(each, AnyEvent)
+    ]
     recorded = [event for each in messages if "ActionID" not in each.headers and (event := read(each, float))]
     events = new(*filter(None, map(announced._queue, recorded)))
     assert [event for event in recorded if not events.passes(event)] == []

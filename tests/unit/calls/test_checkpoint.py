@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from cc_bridge.ami.codec import Codec
-from cc_bridge.ami.messages import Event
+from cc_bridge.ami.messages import AnyEvent
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.ami_events import WANTED_FOR_DIRECT_CALLS, read
@@ -48,7 +48,7 @@ KEYS = {
 @cache
 def events_of(name):
     messages = Codec(WANTED_FOR_DIRECT_CALLS).feed(recording(name))
-    typed = (read(message, float) for message in messages if isinstance(message, Event))
+    typed = (read(message, float) for message in messages if isinstance(message, AnyEvent))
     return [event for event in typed if event is not None and event.at]
 
 

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from cc_bridge.ami.codec import Codec
-from cc_bridge.ami.messages import Event
+from cc_bridge.ami.messages import AnyEvent
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.ami_events import WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.clock_steps import EventTimes
@@ -46,7 +46,7 @@ MOMENTS = 3  # steps in each recording
 @cache
 def events_of(name):
     messages = Codec(WANTED_FOR_DIRECT_CALLS).feed(recording(name))
-    typed = (read(message, float) for message in messages if isinstance(message, Event))
+    typed = (read(message, float) for message in messages if isinstance(message, AnyEvent))
     return [event for event in typed if event is not None and event.at]
 
 

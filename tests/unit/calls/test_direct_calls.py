@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from cc_bridge.ami.codec import Codec
-from cc_bridge.ami.messages import Event, MessageCounts
+from cc_bridge.ami.messages import AnyEvent, MessageCounts
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.events import (
@@ -527,7 +527,7 @@ def heard(name, *, direct):
     wanted = WANTED_FOR_DIRECT_CALLS if direct else WANTED
     counts = MessageCounts()
     messages = Codec(wanted, counts).feed(recording(name))
-    events = [read(message, float) for message in messages if isinstance(message, Event)]
+    events = [read(message, float) for message in messages if isinstance(message, AnyEvent)]
     assert counts.dropped == 0
     return [event for event in events if event is not None]
 

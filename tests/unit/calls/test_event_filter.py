@@ -3,7 +3,7 @@
 import pytest
 
 from cc_bridge.ami.codec import Codec
-from cc_bridge.ami.messages import Event, MessageCounts
+from cc_bridge.ami.messages import AnyEvent, MessageCounts
 from cc_bridge.calls.ami_events import WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.events import Called, DialStarted
@@ -50,7 +50,7 @@ def test_agent_called_has_the_dial_whose_event_the_filter_excludes():
     for name in NAMES:
         dials, excluded = {}, {}
         for message in Codec(WANTED_FOR_DIRECT_CALLS).feed(recording(name)):
-            event = read(message, float) if isinstance(message, Event) else None
+            event = read(message, float) if isinstance(message, AnyEvent) else None
             if isinstance(event, Called) and event.dial is not None:
                 dials[event.ring_uniqueid] = event.dial._replace(at=0)
             elif isinstance(event, DialStarted) and event.dialed_uniqueid in dials:

@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 
 from cc_bridge.ami.codec import Codec
-from cc_bridge.ami.messages import Event
+from cc_bridge.ami.messages import AnyEvent
 from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.records import EndedBy, Outcome, QueueVisit, Talk
@@ -23,7 +23,7 @@ SEEDS = 100
 def events_of(name):
     """Return the typed events of a recording."""
     messages = Codec(WANTED).feed(recording(name))
-    typed = (read(message, float) for message in messages if isinstance(message, Event))
+    typed = (read(message, float) for message in messages if isinstance(message, AnyEvent))
     return [event for event in typed if event is not None]
 
 

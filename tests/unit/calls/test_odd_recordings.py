@@ -9,7 +9,7 @@ from functools import cache, partial
 import pytest
 
 from cc_bridge.ami.codec import Codec
-from cc_bridge.ami.messages import Event
+from cc_bridge.ami.messages import AnyEvent
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.channel_customers import call_rated_on
 from cc_bridge.calls.direct_calls import Contexts
@@ -39,7 +39,7 @@ def replayed(name, direct):
     tracker = Tracker("pbx", queue_names(iter([stream])), contexts=contexts, direct=direct)
     records, rated, now = [], [], 0.0
     for message in Codec(wanted).feed(stream):
-        event = read(message, partial(float, now)) if isinstance(message, Event) else None
+        event = read(message, partial(float, now)) if isinstance(message, AnyEvent) else None
         if event is None:
             continue
         now = max(now, event.at)
