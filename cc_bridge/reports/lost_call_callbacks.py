@@ -41,18 +41,18 @@ BY = tuple(_KEYS)
 
 @dataclass(frozen=True, slots=True)
 class LostCallCount:
-    """The number of the lost calls that have the same `key`, result (`managed`), `decided` and `seconds`.
+    """The number `n` of lost calls that have the same `key`, result (`managed`) and `decided`.
 
     `key` is the value of the query's dimension, such as the name of a queue. `decided` is False while the
-    result may still change. `seconds` is the time until an agent called back. It is not read if the result is
-    another one or may still change.
+    result may still change. If an agent called back, `seconds` has the time until then for each call. For
+    other results, and while the result may still change, `seconds` is not read.
     """
 
     key: Group
     managed: LostCallStatus
     decided: bool
-    seconds: float | None
     n: int
+    seconds: tuple[float, ...] = ()
 
 
 def callback_table(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
@@ -65,7 +65,13 @@ def callback_table(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
     return callback_table_of_counts(
         ask,
         (
-            LostCallCount(row_key(ask, ask.by, call), call.managed, call.decided, call.seconds, 1)
+            LostCallCount(
+                row_key(ask, ask.by, call),
+                call.managed,
+                call.decided,
+                1,
+                () if call.seconds is None else (call.seconds,),
+            )
             for call in covered(ask, calls)
         ),
     )
@@ -112,8 +118,8 @@ class _Calls:
             self._open += counted.n
             return
         self._by_status[counted.managed] += counted.n
-        if counted.managed is LostCallStatus.RECALLED and counted.seconds is not None:
-            self._took += [counted.seconds] * counted.n
+        if counted.managed is LostCallStatus.RECALLED:
+            self._took += counted.seconds
 
     def cells(self, minimum: int) -> tuple[Cell, ...]:
         """Return the cells of the row. A share of fewer than `minimum` calls is marked as "too few"."""

@@ -54,11 +54,12 @@ meaning of a column names personal data. For a short time in a large database, q
 indexes: a view may read more rows. For a year with millions of calls, use `cc-bridge report`: a view would
 count each hour and day.
 
-PostgreSQL has additional tables with the counts of past days: `agent_facts`, `agent_presence`, `queue_talks`,
-`queue_waits` and `rated_calls`. The table `rollup_watermark` has the first day without such counts. The
-daemon counts a day two to three hours after its end, and again when a row comes late. `v_agent_day` and
-reports read these tables, so query the view instead of them. Rows that you delete by hand remain in the
-counts until you run `UPDATE rollup_watermark SET refreshed_until = '...'` with their first day."""
+PostgreSQL has additional tables with the figures of past days: `agent_facts`, `agent_presence`, `lost_calls`,
+`queue_talks`, `queue_waits` and `rated_calls`. The table `rollup_watermark` has the first day without such
+figures. The daemon counts a day two to three hours after its end, its lost calls two days later, and both
+again when a row comes late. `v_agent_day` and reports read these tables, so query the view instead of them.
+Rows that you delete by hand remain in the figures until you run
+`UPDATE rollup_watermark SET refreshed_until = '...'` with their first day."""
 
 EXAMPLES = {
     "Service level of a day: visits answered within 20 s, without visits abandoned within 5 s": """\

@@ -5,6 +5,7 @@ rows.
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from cc_bridge.customers.lost_calls import LostCall
 from cc_bridge.reports.call_filter import CallFilter, ListKind
 from cc_bridge.reports.listed_call import CallListPart
 from cc_bridge.reports.query import ReportQuery
+from cc_bridge.storage.hash_joins import hash_joins
 from cc_bridge.storage.queries.call_details import CallDetails
 from cc_bridge.storage.queries.lost_calls import lost_calls_of
 from cc_bridge.storage.reports import expect_few_groups
@@ -60,12 +62,14 @@ def read_calls(
     if wanted.kind is ListKind.LOST_CALLS and most:
         # Lost calls are found by a search of all calls, so rows and their number come from one search.
         together = page.add_columns(*(number.over().label(None) for number in numbers))
-        lost = connection.execute(together).all()
+        with hash_joins(connection):
+            lost = connection.execute(together).all()
         if lost:
             *_, count, marked = lost[0]
             return _part(connection, ask, wanted, _lost(connection, ask, lost, now), count, marked)
     totals = select(*numbers).select_from(found.source).where(*found.where)
-    count, marked = connection.execute(totals).one()
+    with hash_joins(connection) if wanted.kind is ListKind.LOST_CALLS else nullcontext():
+        count, marked = connection.execute(totals).one()
     rows = connection.execute(page).all() if skip < count and most else ()
     return _part(connection, ask, wanted, rows, count, marked)
 

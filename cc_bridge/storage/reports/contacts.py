@@ -10,6 +10,8 @@ from cc_bridge.storage.schema.tables import calls, queue_visits, talks
 
 __all__ = ["contacts_between", "in_order"]
 
+_LONGEST_CALL = 7 * 86_400.0  # seconds from the start of a call to a talk in it
+
 
 def contacts_between(
     since: float, until: float, keys: Any = None, *, call_ends: bool = False
@@ -48,6 +50,8 @@ def contacts_between(
         .select_from(visits)
         .where(v.entered_at >= since, v.entered_at < until, wanted(v.caller_key))
     )
+    # For all callers, the calls' index by their start is of use; for few, the one by caller key.
+    begun = () if keys is not None else (c.started_at >= since - _LONGEST_CALL, c.started_at < until)
     without = (
         select(
             c.caller_key,
@@ -68,6 +72,7 @@ def contacts_between(
             t.queue == "",
             wanted(c.caller_key),
             or_(c.direction == Direction.IN, c.direction == Direction.OUT),
+            *begun,
         )
     )
     return union_all(of_queues, without)

@@ -103,7 +103,7 @@ class ListedRows(VisitQueries, SurveyQueries):
         super().__init__(connection, narrowed(ask, wanted))
         self._kind = wanted.kind
         if wanted.kind is ListKind.LOST_CALLS:
-            lost = lost_call_rows(self._ask, self._instants, now, shared)
+            lost = lost_call_rows((self._ask.since, self._ask.until), self._instants, now, shared)
             self.listed = ListedTable(lost, lost.c.entered_at, (lost.c.pbx, lost.c.call_id))
         else:
             self.listed = _TABLES[wanted.kind]

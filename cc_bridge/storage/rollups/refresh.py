@@ -1,24 +1,34 @@
-"""The refresh of roll-ups: counts of past days, for views and reports over years; PostgreSQL only.
+"""The refresh of roll-ups: counts of past days for views and reports; PostgreSQL only.
 
 The table `rollup_watermark` has one row with the day `refreshed_until`. The tables of `tables.py` hold the
-counts of earlier days. The view v_agent_day and the reports read these counts, and count the rows of later
-days. Roll-ups need no backup: a refresh counts them again.
+counts of earlier days. Views and reports read these counts, and count the rows of later days. If figures of a
+day depend on later days (`LATER_DAYS`), they are counted with the last of these days.
 
-Rows may come late: after an outage, or by an import. A trigger then moves the watermark back to the day of
-the row, and that day is rolled up again. Trigger and refresh take the same lock, so no row is missed. Rows of
-the last hour fire no trigger, because their day is not rolled up yet. Deletions fire no trigger; `prune`
-corrects the roll-ups after them.
+Rows may come late, such as by an import. A trigger then moves the watermark back to the row's day, and that
+day is rolled up again. Trigger and refresh take the same lock, so no row is missed. Rows of the last hour
+fire no trigger: their day is not rolled up yet. Deletions fire none; `prune` corrects the roll-ups after
+them.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 from time import monotonic
 from typing import Any
 
 from sqlalchemy import DDL, Connection, Engine, ExecutableDDLElement, Table, delete, select, text
-from sqlalchemy.schema import CreateTable, SetColumnComment, SetTableComment
+from sqlalchemy.schema import CreateIndex, CreateTable, SetColumnComment, SetTableComment
 
-from cc_bridge.storage.rollups.tables import COUNTED, counting, metadata, rated_calls, rollup_watermark
+from cc_bridge.storage.hash_joins import hash_joins
+from cc_bridge.storage.rollups.tables import (
+    COUNTED,
+    LATER_DAYS,
+    counting,
+    lost_calls,
+    metadata,
+    rated_calls,
+    rollup_watermark,
+)
 from cc_bridge.storage.views.dialects import in_dialect
 
 __all__ = ["creation", "prune", "refresh", "refreshed_until"]
@@ -64,8 +74,8 @@ def creation(dialect: str) -> Iterator[ExecutableDDLElement]:
     for table in metadata.tables.values():
         yield CreateTable(table)
         yield SetTableComment(table)
-        for column in table.columns:
-            yield SetColumnComment(column)
+        yield from map(SetColumnComment, table.columns)
+        yield from map(CreateIndex, table.indexes)
     yield _ddl("INSERT INTO rollup_watermark VALUES ('1970-01-01')")
     for name, (at, which) in COUNTED.items():
         yield _ddl(in_dialect(_FUNCTION.format(table=name, at=at, lock=_LOCK_NUMBER), dialect))
@@ -102,19 +112,20 @@ def _refresh_next(connection: Connection, before: date | None) -> bool:
     if first is None or until is None or (day := max(first, until)) >= before:
         return False
     for table in _COUNT:
+        its_day = day - timedelta(LATER_DAYS.get(table, 0))
         connection.execute(
-            delete(table).where(table.c.day > day)
+            delete(table).where(table.c.day > its_day)
         )  # left from before the watermark moved back
-    _count(connection, day, _COUNT)
+        _count(connection, table, its_day)
     connection.execute(rollup_watermark.update().values(refreshed_until=day + _DAY))
     return True
 
 
-def _count(connection: Connection, day: date, tables: Iterable[Table[Any]]) -> None:
+def _count(connection: Connection, table: Table[Any], day: date) -> None:
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    connection.execute(delete(table).where(table.c.day == day))
     its = {"day": day, "midnight": midnight, "next_midnight": midnight + _DAY}
-    for table in tables:
-        connection.execute(delete(table).where(table.c.day == day))
+    with hash_joins(connection) if table is lost_calls else nullcontext():
         connection.execute(_COUNT[table], its)
 
 
@@ -124,7 +135,8 @@ def prune(engine: Engine, pbx: str, calls: float | None, ratings: float | None) 
     The deleted rows are calls that started before the instant `calls`, and answers that were given before the
     instant `ratings`. Both instants are UTC seconds since the epoch; None means that no such row was deleted.
     The roll-ups of days before the instant are deleted. The day of the instant is rolled up again from its
-    remaining rows.
+    remaining rows. Lost calls of other PBXs on days before the instant keep the result that deleted calls
+    gave them.
     """
     if engine.dialect.name != "postgresql":
         return
@@ -137,7 +149,8 @@ def prune(engine: Engine, pbx: str, calls: float | None, ratings: float | None) 
             for table in tables:
                 connection.execute(delete(table).where(table.c.day < day, table.c.pbx == pbx))
             if before < refreshed_until(connection):
-                _count(connection, day, tables)
+                for table in tables:
+                    _count(connection, table, day)
 
 
 def _lock(connection: Connection) -> None:

@@ -1,26 +1,30 @@
 """The roll-up tables on PostgreSQL, with the figures of past days, and the SQL that fills them.
 
-`refresh.py` decides when a day is rolled up. The day is the first key column of every table, because days are
-counted, read and deleted one by one. A day is from midnight to midnight UTC. If a report uses another time
-zone, the start and the end of its time span are no whole UTC days; these parts are counted from the rows.
+`refresh.py` decides when a day is rolled up. The day is in every table, because days are counted, read and
+deleted one by one. A day is from midnight to midnight UTC. If a report uses another time zone, the start and
+the end of its time span are no whole UTC days; these parts are counted from the rows.
 
 A day is counted from all rows that overlap it, even from an agent's state that started days earlier. Indexes
 by the first and last day of a state find these rows.
+
+The table `lost_calls` has a row for each call, because reports show a median. It has no caller key.
 """
 
 # ruff: noqa: S608 - the SQL here contains no outside values
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, MetaData, Table
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, MetaData, Table
 
+from cc_bridge.customers.lost_calls import LOST
 from cc_bridge.records import AWAY
-from cc_bridge.storage.schema.column_types import CleanText, Seconds
+from cc_bridge.storage.schema.column_types import CleanText, Instant, Seconds
 from cc_bridge.storage.views.agent_day import LIVE_FACTS, OVER_A_DAY, OVER_MIDNIGHT, WHOLE_DAYS
 from cc_bridge.storage.views.dialects import in_dialect
 
-__all__ = ["COUNTED", "QUARTER", "SEVERAL", "agent_facts", "agent_presence", "counting", "metadata",
-           "queue_talks", "queue_waits", "rated_calls", "rollup_watermark"]  # fmt: skip
+__all__ = ["COUNTED", "LATER_DAYS", "QUARTER", "SEVERAL", "agent_facts", "agent_presence", "counting",
+           "lost_calls", "metadata", "queue_talks", "queue_waits", "rated_calls",
+           "rollup_watermark"]  # fmt: skip
 
 QUARTER = 900  # seconds; today's time zones differ from UTC by multiples of it
 SEVERAL = 3  # talks of one call; a call with more talks is counted like one with 3
@@ -73,6 +77,27 @@ agent_presence = Table(
     _number("quarter", "Quarter of an hour of the day, 0 to 95"),
     _sum("seconds", "Sum of the time for which agents were logged in and reachable"),
     comment="Presence of agents by quarter of an hour, for reports",
+)
+lost_calls = Table(
+    "lost_calls",
+    metadata,
+    Column(
+        "day",
+        Date,
+        nullable=False,
+        comment="Past day of the first queue visit, from midnight to midnight UTC",
+    ),
+    Column("pbx", CleanText(64), nullable=False, comment="Name of the PBX in the configuration"),
+    Column("call_id", CleanText(150), nullable=False, comment="Linkedid of the call"),
+    Column("queue", CleanText(128), nullable=False, comment="Last queue of the call"),
+    Column("entered_at", Instant, nullable=False, comment="Start of the first queue visit"),
+    Column("lost_at", Instant, nullable=False, comment="End of the last queue visit"),
+    Column(
+        "answered_at", Instant, comment="First answer to the caller in the 24 h after lost_at; NULL: none"
+    ),
+    Column("recalled", Boolean, nullable=False, comment="True: that answer was to a call from an agent"),
+    Index("ix_lost_calls_day", "day"),
+    comment="Lost calls of known callers and their results by day, for reports",
 )
 queue_talks = Table(
     "queue_talks",
@@ -133,6 +158,11 @@ COUNTED = {
     "talks": ("answered_at", "TRUE"),
 }
 
+# Table -> the number of days after a day on which its figures depend; 0 for the other tables. The longest
+# call ends a day after its start, and a day later the result of a lost call is final.
+LATER_DAYS = {lost_calls: 2}
+
+_LOST = ", ".join(f"'{outcome}'" for outcome in sorted(LOST))
 _AWAY = ", ".join(f"'{state}'" for state in AWAY)
 _COUNTING = {
     agent_facts: f"""\
@@ -156,6 +186,44 @@ CROSS JOIN generate_series(
     LEAST(ended_at, :next_midnight) - INTERVAL '1 microsecond', INTERVAL '{QUARTER} seconds'
 ) AS at
 WHERE state NOT IN ({_AWAY}) GROUP BY at, pbx""",
+    # The formulas are those of `reports/lost_calls.py`.
+    lost_calls: f"""\
+(day, pbx, call_id, queue, entered_at, lost_at, answered_at, recalled)
+WITH contacts AS (
+    SELECT caller_key, pbx, call_id, 'in' AS direction, queue, entered_at, left_at, outcome
+    FROM queue_visits
+    WHERE entered_at >= :midnight - INTERVAL '24 hours' AND entered_at < :next_midnight + INTERVAL '48 hours'
+        AND caller_key <> ''
+    UNION ALL
+    SELECT caller_key, pbx, call_id, direction, talks.queue, answered_at, answered_at, 'answered'
+    FROM talks JOIN calls USING (pbx, call_id)
+    WHERE answered_at >= :midnight - INTERVAL '24 hours'
+        AND answered_at < :next_midnight + INTERVAL '48 hours'
+        AND started_at >= :midnight - INTERVAL '192 hours'
+        AND started_at < :next_midnight + INTERVAL '48 hours'
+        AND talks.queue = '' AND caller_key <> '' AND direction IN ('in', 'out')
+),
+joined AS (
+    SELECT lost.caller_key, lost.pbx, lost.call_id, lost.queue, lost.entered_at, lost.left_at, lost.outcome,
+        contact.entered_at AS began_at, contact.left_at AS answered_at, contact.direction = 'out' AS is_out,
+        (contact.pbx, contact.call_id) = (lost.pbx, lost.call_id) AS is_same,
+        contact.outcome = 'answered' AND contact.left_at > lost.left_at
+            AND contact.left_at <= lost.left_at + INTERVAL '24 hours' AS is_reached,
+        contact.outcome = 'answered'
+            OR (contact.entered_at, contact.queue) > (lost.entered_at, lost.queue) AS is_more
+    FROM (SELECT * FROM contacts WHERE entered_at >= :midnight AND outcome IN ({_LOST})) AS lost
+    JOIN contacts AS contact USING (caller_key)
+)
+SELECT :day, pbx, call_id, queue, MIN(began_at) FILTER (WHERE is_same), left_at,
+    MIN(answered_at) FILTER (WHERE is_reached),
+    COALESCE(
+        MIN(answered_at) FILTER (WHERE is_reached AND is_out) = MIN(answered_at) FILTER (WHERE is_reached),
+        FALSE
+    )
+FROM joined WHERE is_same OR is_reached
+GROUP BY caller_key, pbx, call_id, queue, entered_at, left_at, outcome
+HAVING NOT BOOL_OR(is_same AND is_more) AND MIN(began_at) FILTER (WHERE is_same) >= :midnight
+    AND MIN(began_at) FILTER (WHERE is_same) < :next_midnight""",
     queue_talks: """\
 (day, pbx, queue, partial, n, talk_seconds, hold_seconds, squares)
 SELECT :day, pbx, queue, partial, COUNT(*), SUM(talk_seconds), SUM(hold_seconds),

@@ -6,14 +6,17 @@ from datetime import UTC, date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import event
 
 from cc_bridge.customers.lost_calls import LOST, LostCallStatus, lost_calls
 from cc_bridge.records import Call, Direction, EndedBy, Outcome, QueueVisit, Talk
 from cc_bridge.reports.calendar import Days
+from cc_bridge.reports.call_filter import CallFilter, ListKind
 from cc_bridge.reports.lost_call_callbacks import BY, callback_table
 from cc_bridge.reports.query import QueueSettings, ReportQuery
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries import lost_calls as queries
+from cc_bridge.storage.queries.call_list import read_calls
 from cc_bridge.storage.queries.computed_report import compute_report
 from cc_bridge.storage.queries.contacts_by_caller import contacts
 from cc_bridge.storage.reports import reading
@@ -116,6 +119,28 @@ def test_sql_counts_the_results_that_python_finds(engine):
                     assert (cell and cell.value) == pytest.approx(wanted and wanted.value, abs=1e-6)
                     assert (cell and (cell.n, cell.enough)) == (wanted and (wanted.n, wanted.enough))
     assert expected.total.cells[0].value > 10
+
+
+def test_each_lost_call_is_not_compared_with_each_contact(engine):
+    """PostgreSQL expects one row in days without statistics, so it would choose nested loops."""
+    write(engine, *crowd(random.Random(14), 9, 400))
+    ask = next(asks())
+    joins = []
+
+    def explain(connection, _cursor, statement, parameters, *_):
+        if "AS lost_visits" in statement and not statement.startswith("EXPLAIN"):
+            plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+            joins.extend(line for (line,) in plan if "Join" in line or "Nested Loop" in line)
+
+    if engine.dialect.name == "postgresql":
+        event.listen(engine, "before_cursor_execute", explain)
+    with reading(engine) as connection:
+        compute_report(connection, "lost", ask, T + 30 * DAY)
+        read_calls(connection, ask, CallFilter(ask.first, ask.last, ListKind.LOST_CALLS), T + 30 * DAY)
+        if engine.dialect.name == "postgresql":
+            assert connection.exec_driver_sql("SHOW enable_nestloop").scalar() == "on"
+            assert any("Hash Join" in line for line in joins)
+    assert not any("Nested Loop" in line for line in joins)
 
 
 def edges():

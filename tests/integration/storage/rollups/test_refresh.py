@@ -40,10 +40,12 @@ from cc_bridge.storage.migrate import configuration, open_database
 from cc_bridge.storage.personal_data.recordings import Recordings
 from cc_bridge.storage.personal_data.retention import Purger, RetentionPolicy
 from cc_bridge.storage.reports import SqlSource, reading
+from cc_bridge.storage.reports.lost_calls import LostCallQueries
 from cc_bridge.storage.rollups.refresh import prune, refresh
 from cc_bridge.storage.rollups.tables import (
     agent_facts,
     agent_presence,
+    lost_calls,
     queue_talks,
     queue_waits,
     rated_calls,
@@ -59,6 +61,7 @@ DAY = 86_400.0
 FIRST = date(2026, 3, 26)  # the clocks change in Berlin on 29 March, but not in Tehran
 MIDNIGHT = datetime(2026, 3, 26, tzinfo=UTC).timestamp()
 DAYS = 7
+SHARED = {"989123", "989126"}
 STATES = tuple(AgentState)
 
 
@@ -99,12 +102,18 @@ def visit(number, at, wait, outcome, queue="sales", **more):
     )  # fmt: skip
 
 
+def caller(number):
+    """Return the caller key of a call: one of a few, or none. About half of the callers call every day."""
+    return f"98912{number % 10}" if number % 10 else ""
+
+
 def random_visit(chance, number, at):
     """Return a visit whose wait is below, at or above the limits of the queries in `asks`."""
     wait = chance.choice((0.0, 2.0, 2.5, 4.999999, 5.0, 19.5, 20.0, 20.000001, 61.0))
     outcome = chance.choice((Outcome.ANSWERED, Outcome.ABANDONED, Outcome.TIMED_OUT))
     queue = chance.choice(("sales", "help"))
-    return visit(number, at, wait, outcome, queue, partial=chance.random() < 0.2)
+    partial = chance.random() < 0.2
+    return visit(number, at, wait, outcome, queue, partial=partial, caller_key=caller(number))
 
 
 def state(agent, name, since, until):
@@ -119,8 +128,9 @@ def rating(number, agent, at, value, *, wait, talks, stored=True):
         SurveyAttempt("main", its, its, its, "sales", agent, "PJSIP/1", "csat", 1, "fa", at, at + 20,
                       SurveyResult.COMPLETE, ""),
     ]  # fmt: skip
-    call = Call("main", its, its, Direction.IN, at - 300, at, "", "", "", "fa", "sales", True, 1, talks, wait,
-                9.0, partial=False)  # fmt: skip
+    way = Direction.OUT if number % 3 else Direction.IN
+    call = Call("main", its, its, way, at - 300, at, "", "", "", "fa", "sales", True, 1, talks, wait, 9.0,
+                partial=False, caller_key=caller(number))  # fmt: skip
     return [*given, call] if stored else given
 
 
@@ -178,6 +188,11 @@ def counted(engine):
         for number, ask in enumerate(asks()):
             for *key, value in figures(ask, SqlSource(connection, ask)):
                 found[number, *key] += value
+            now, shared = ((MIDNIGHT + 30 * DAY, SHARED), (MIDNIGHT + 3.5 * DAY, ()))[number % 2]
+            for lost in LostCallQueries(connection, ask).lost_calls(now, shared):
+                key = number, "lost", lost.key, lost.managed, lost.decided
+                found[*key, "n"] += lost.n
+                found[*key, "seconds"] += sum(lost.seconds)
     return {key: value for key, value in found.items() if abs(value) > 1e-4}
 
 
@@ -237,12 +252,14 @@ def test_settled_days_tell_what_the_rows_tell(engine):
     with engine.begin() as connection:  # the figures are read from the rollups
         connection.execute(agent_facts.update().values(n=agent_facts.c.n + 1))
         connection.execute(agent_presence.update().values(seconds=0.0))
+        connection.execute(lost_calls.update().values(recalled=~lost_calls.c.recalled))
         connection.execute(queue_talks.update().values(n=queue_talks.c.n + 1))
         connection.execute(queue_waits.update().values(n=queue_waits.c.n + 1))
         connection.execute(rated_calls.update().values(n=rated_calls.c.n + 1))
     other = counted(engine)
     differ = {key[1] for key in rows if other.get(key) != pytest.approx(rows[key], abs=1e-3)}
     assert differ >= {
+        "lost",
         "main",
         "Ali",
         "visits",
@@ -260,22 +277,26 @@ def test_settled_days_tell_what_the_rows_tell(engine):
     }
 
 
-def test_the_upgrade_counts_the_days_that_were_rolled_up_before(engine):
+@pytest.mark.parametrize(
+    ("table", "before", "after", "exact"), [(queue_waits, "0021", "0022", 6), (lost_calls, "0022", "0023", 8)]
+)
+def test_the_upgrade_counts_the_days_that_were_rolled_up_before(engine, table, before, after, exact):
+    """Compare the rows of the daemon and of the upgrade. The first `exact` columns are no sums of floats."""
     store(engine, week())
-    refresh(engine, FIRST + timedelta(4))
-    every = select(queue_waits).order_by(*queue_waits.primary_key)
+    refresh(engine, FIRST + timedelta(6))
+    every = select(table).order_by(*table.columns)
     with engine.connect() as connection:
         counted_by_daemon = [tuple(row) for row in connection.execute(every)]
     with engine.begin() as connection:
-        command.downgrade(configuration(connection), "0021")
-        command.upgrade(configuration(connection), "0022")
+        command.downgrade(configuration(connection), before)
+        command.upgrade(configuration(connection), after)
     with engine.connect() as connection:
         found = [tuple(row) for row in connection.execute(every)]
-    assert [row[:6] for row in found] == [row[:6] for row in counted_by_daemon]
+    assert [row[:exact] for row in found] == [row[:exact] for row in counted_by_daemon]
     for row, other in zip(found, counted_by_daemon, strict=True):
-        assert row[6:] == pytest.approx(other[6:])
-    assert len(found) > 50
-    assert refreshed_until(engine) == FIRST + timedelta(4)
+        assert row[exact:] == pytest.approx(other[exact:])
+    assert len(found) >= 20
+    assert refreshed_until(engine) == FIRST + timedelta(6)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -322,6 +343,30 @@ def test_only_days_that_are_over_by_the_servers_clock_are_settled(engine):
     assert until == datetime.fromtimestamp(now - 7200, UTC).date()
     store(engine, [talk(3, "Ali", now - 60, 60.0), talk(4, "Ali", now + 60, 60.0)])
     assert refreshed_until(engine) == until
+    assert same(engine)
+
+
+def test_a_late_call_back_is_the_result_of_the_call_lost_two_days_before(engine):
+    at = MIDNIGHT + DAY - 60  # the last visit ends a day later, and the window another day later
+    back = MIDNIGHT + 3 * DAY - 90
+    store(engine, [
+        visit(1, at, 5.0, Outcome.TIMED_OUT, caller_key="98912"),
+        visit(1, at + 30, DAY - 60, Outcome.ABANDONED, "help", caller_key="98912"),
+    ])  # fmt: skip
+    refresh(engine, FIRST + timedelta(2))
+    with engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(lost_calls)) == 0
+    refresh(engine, FIRST + timedelta(5))
+    found = select(lost_calls.c.day, lost_calls.c.queue, lost_calls.c.answered_at, lost_calls.c.recalled)
+    with engine.connect() as connection:
+        assert connection.execute(found).all() == [(FIRST, "help", None, False)]
+    call = Call("main", "2", "2", Direction.OUT, back - 9, back + 60, "", "", "", "fa", "", True, 0, 1, 0.0,
+                60.0, partial=False, caller_key="98912")  # fmt: skip
+    store(engine, [call, talk(2, "Ali", back, 60.0, queue="")])
+    assert refreshed_until(engine) == FIRST + timedelta(2)
+    refresh(engine, FIRST + timedelta(5))
+    with engine.connect() as connection:
+        assert connection.execute(found).all() == [(FIRST, "help", back, True)]
     assert same(engine)
 
 
