@@ -25,6 +25,7 @@ from sqlalchemy import create_engine, text
 from cc_bridge.storage.schema.tables import TABLES
 from pbx.asterisk import free_port
 from pbx.rig import Rig
+from support.forks import Fork
 
 __all__ = ["Daemon"]
 
@@ -46,7 +47,7 @@ class Daemon:
         secret.write_text(rig.secret + "\n")
         self._log = (folder / "log").open("ab+")
         self._file = folder / "cc-bridge.toml"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Fork | subprocess.Popen[bytes] | None = None
         self._forgotten: dict[str, int] = {}  # the last row of each table that is not shown any more
         self._sections: dict[str, dict[str, Any]] = {}
         self.configure("pbx", name="test")
@@ -93,8 +94,7 @@ class Daemon:
         return self
 
     def launch(self) -> None:
-        command = [sys.executable, "-m", "cc_bridge", "run", "--config", str(self._file)]
-        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
+        self._process = Fork(["run", "--config", str(self._file)], Path(self._log.name))
 
     def signal(self, sign: signal.Signals) -> None:
         assert self._process is not None

@@ -9,12 +9,9 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -27,7 +24,8 @@ from twisted.internet.error import ConnectionDone
 from twisted.protocols.basic import LineOnlyReceiver
 
 from cc_bridge.agi.survey_session import STORE_SECONDS
-from support.paths import ROOT, SUPPORT, TESTS
+from cc_bridge.daemon.jobs.survey_history import SurveyHistoryJob
+from support.forks import Fork
 from support.reactor_loop import until
 
 __all__ = ["DEADLINE", "Crowd", "Daemon", "percentile", "query"]
@@ -52,6 +50,11 @@ _QUESTIONS = {
     "solved_ask": ("solved", "12"),
     "ces_ask": ("effort", "1234567"),
 }
+
+
+def _read_history_often() -> None:
+    """Let a daemon read the survey history of other daemons every half second, and not every minute."""
+    SurveyHistoryJob.interval = SurveyHistoryJob.retry = SurveyHistoryJob.read_again = 0.5
 
 
 class Daemon:
@@ -87,45 +90,29 @@ class Daemon:
             {more}
             """
         )
-        program = SUPPORT / "fork_server.py"
-        # Variables of the tests' environment must not configure the daemon.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("CC_BRIDGE_")}
-        paths = os.pathsep.join([str(TESTS), str(ROOT)])
-        self._forking = subprocess.Popen(
-            [sys.executable, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**environment, "PYTHONPATH": paths},
-        )  # fmt: skip
-        self._pid = 0
+        self._fork: Fork | None = None
 
     def start(self) -> None:
-        self._forking.stdin.write(f"{self._config} {self.log}\n")
-        self._forking.stdin.flush()
-        self._pid = int(self._forking.stdout.readline())
-        self._ended: list[int] = []
-
-        def wait(ended: list[int] = self._ended) -> None:
-            ended.append(int(self._forking.stdout.readline()))
-
-        Thread(target=wait, daemon=True).start()
+        # Variables of the tests' environment must not configure the daemon.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CC_BRIDGE_")}
+        words = ["run", "--config", str(self._config)]
+        self._fork = Fork(words, self.log, environment, prepare=_read_history_often)
 
     @property
     def runs(self) -> bool:
-        return bool(self._pid) and not self._ended
+        return self._fork is not None and self._fork.poll() is None
 
     def end(self, sign: signal.Signals = signal.SIGTERM) -> int:
         """End the daemon by a signal and return its exit code; a signal's is negative."""
-        with suppress(ProcessLookupError):
-            os.kill(self._pid, sign)
-        until(lambda: self._ended, DEADLINE)
-        self._pid = 0
-        return self._ended[0]
+        fork = self._fork
+        fork.send_signal(sign)
+        until(lambda: fork.poll() is not None, DEADLINE)
+        self._fork = None
+        return fork.poll()
 
     def close(self) -> None:
         if self.runs:
             self.end(signal.SIGKILL)
-        self._forking.stdin.close()
-        self._forking.wait(DEADLINE)
-        self._forking.stdout.close()
 
     def get(self, path: str) -> str:
         """Return the body of a page with any status. Without an answer it is empty."""
