@@ -1,8 +1,10 @@
 """Common to all tests: real databases, missing software, distribution to workers, and the reactor's stop.
 
-A running reactor's threads keep pytest alive, so it is stopped at the end. With `-n 2` one worker has all
-tests of one version of Asterisk, so at most two PBXs run at a time, and the tests of a module stay together.
-xdist's own groups cannot do this: xdist 3.8 writes them to a place that pytest 9.2 does not read.
+A running reactor's threads keep pytest alive, so it is stopped at the end.
+
+With xdist, one worker has all tests that share a running Asterisk, and the tests of a module stay together.
+Tests with an Asterisk come first: they take the longest. They mostly wait for phones, so `-n 4` suits two
+cores. xdist's own groups cannot do this: xdist 3.8 writes them to a place that pytest 9.2 does not read.
 """
 
 import re
@@ -24,21 +26,30 @@ settings.register_profile(
 )
 settings.load_profile("patient")
 
-_VERSION = re.compile(r"^tests/pbx/.*\[(?:.*-)?(16|22)(?:-.*)?\]$")
+_VERSION = re.compile(r"^(tests/pbx/.*)::.*\[(?:.*-)?(16|22)(?:-.*)?\]$")
+_OWN_PBX = re.compile(r"/test_(clock_steps|freepbx\w*|installation)\.py$")
 
 
 class _ByPbx(LoadScopeScheduling):
-    """A scheduler that gives all tests of one Asterisk version, or of one module, to one worker."""
+    """A scheduler that gives all tests of one running Asterisk, or of one module, to one worker."""
 
     def _split_scope(self, nodeid):
         found = _VERSION.match(nodeid)
-        return f"Asterisk {found[1]}" if found else nodeid.partition("::")[0]
+        if found is None:
+            return nodeid.partition("::")[0]
+        module, version = found.groups()
+        return f"{module} {version}" if _OWN_PBX.search(module) else f"Asterisk {version}"
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    config.option.loadscopereorder = False  # keep the order of folders: the longest tests start early
+    config.option.loadscopereorder = False  # keep the order: the longest tests start early
     return _ByPbx(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest's own order by fixtures
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/pbx/"))
 
 
 def pytest_configure():
