@@ -9,8 +9,6 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -26,6 +24,7 @@ from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.run import RECORDING
 from cc_bridge.offline.replay import read_stream
 from cc_bridge.records import Call, QueueVisit, Ring, Talk
+from support.forks import Fork
 from support.reactor_loop import until
 
 KILLS = int(os.environ.get("CC_BRIDGE_KILLS", "6"))
@@ -130,9 +129,7 @@ class Daemon:
         self.process = None
 
     def start(self):
-        command = [sys.executable, "-m", "cc_bridge", "run", "--config", str(self._config)]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        self.process = Fork(["run", "--config", str(self._config)], self.log)
 
     def end(self, sign):
         self.process.send_signal(sign)
