@@ -1,4 +1,4 @@
-"""The daemon as it is run in production: a process of its own, beside the rig's PBX.
+"""The daemon as a process of its own, beside the rig's PBX.
 
 Tests start it with a configuration file, read what it answers over HTTP and at what it wrote, and stop
 or kill it like an administrator would.
