@@ -23,7 +23,7 @@ __all__ = ["CallJourney"]
 class CallJourney:
     """The records of one call. The words in them, such as an outcome, are texts as stored.
 
-    call: None while the call lasts, and for a call that was imported from queue_log
+    call: None while the call lasts, for a call that was imported from queue_log, and if the record was lost
     follow_ups: those that the call opened, and those to which the call is linked
     customer: the caller's id and name from the CRM
     shared: many people call from this number
@@ -46,37 +46,54 @@ class CallJourney:
     hidden: bool = False
 
     @property
+    def is_stored(self) -> bool:
+        """Whether a part of the call itself is stored; follow-ups and answers are no such parts."""
+        parts = (self.visits, self.rings, self.talks, self.decisions, self.not_routed, self.attempts)
+        return self.call is not None or any(parts)
+
+    @property
     def caller_key(self) -> str:
-        """The caller key of the outside party; empty if the number is withheld."""
-        sources = (self.call, *self.visits, *self.attempts)
+        """The caller key of the outside party; empty if no record has one, as with a withheld number."""
+        sources = (self.call, *self.visits, *self.decisions, *self.not_routed, *self.attempts)
         return next((each.caller_key for each in sources if each is not None and each.caller_key), "")
 
     @property
-    def number(self) -> str:
-        """The number of the outside party in its stored form; empty if it is withheld."""
+    def number(self) -> str | None:
+        """The number of the outside party in its stored form, or the caller key if only that is known.
+
+        The number is empty if the call has none. It is None if no record says whether the call has one.
+        """
         if self.call is not None and self.call.direction == "out":
             return self.call.dialed
         numbers = [each.caller_number for each in self.visits]
         if self.call is not None:
             numbers.append(self.call.caller_number)
-        return next(filter(None, numbers), "")
+        return next(filter(None, numbers), "") or self.caller_key or ("" if numbers else None)
 
     @property
     def started_at(self) -> float:
         """The start of the call, in UTC seconds since the epoch.
 
-        Without a record of the whole call, it is the start of the first visit or talk.
+        Without a record of the whole call, it is the instant of the earliest other record. Without any
+        record, it is 0.
         """
         if self.call is not None:
             return self.call.started_at
-        return min(
-            [each.entered_at for each in self.visits] + [each.answered_at for each in self.talks], default=0.0
-        )
+        known = [each.entered_at for each in self.visits]
+        known += [each.answered_at for each in self.talks]
+        known += [each.started_at for each in self.rings]
+        known += [each.started_at for each in self.attempts]
+        known += [each.decided_at for each in self.decisions]
+        known += [each.ended_at for each in self.not_routed]
+        return min(known, default=0.0)
 
     @property
     def uniqueid(self) -> str:
         """The Uniqueid of the caller's channel."""
-        sources = (self.call, *self.visits, *self.talks)
+        sources = (
+            self.call, *self.visits, *self.talks, *self.rings, *self.decisions, *self.not_routed,
+            *self.attempts,
+        )  # fmt: skip
         return next((each.uniqueid for each in sources if each is not None), "")
 
     @property

@@ -30,7 +30,8 @@ class ListedCall:
 
     at: the instant at which it began, in UTC seconds since the epoch
     call_id: the id of the call; empty if it is not known
-    number: the outside party's number as it is stored; empty if it is withheld
+    number: the outside party's number as it is stored, or the caller key if only that is known; empty if the
+        call has no number; None if no record says the number, as of a talk in a call that has not ended
     customer: the customer's name from the CRM; empty if it is not known
     agents: the names of the agents who talked with the caller, or of the agent who was rung
     words: the outcome, the result and the reason, as far as it has them
@@ -42,7 +43,7 @@ class ListedCall:
     pbx: str
     call_id: str
     queue: str
-    number: str = ""
+    number: str | None = ""
     caller_key: str = ""
     customer: str = ""
     agents: tuple[str, ...] = ()

@@ -91,7 +91,7 @@ def lost(call, key, at, queue="sales", wait=95.0, outcome=Outcome.ABANDONED, num
 
 def answered(call, key, at, folder, agent="Sara A"):
     """Yield the records of a call from sales to support, with a survey and a spoken comment."""
-    number = f"+{key}"
+    number = f"+{key}" if key else ""
     yield Call("main", call, call, Direction.IN, at, at + 400, number, "", "600", "fa", "sales", True, 2, 2,
                41.0, 215.0, False, key)  # fmt: skip
     yield QueueVisit("main", call, call, "sales", at + 1, at + 42, Outcome.ANSWERED, agent, "PJSIP/1", 2,

@@ -5,7 +5,7 @@ left out.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,14 @@ from cc_bridge.reports.listed_call import GivenAnswer, ListedCall, StoredWord
 from cc_bridge.reports.query import ReportQuery
 from cc_bridge.storage.queries.customers import names
 from cc_bridge.storage.queries.id_batches import id_batches
-from cc_bridge.storage.schema.tables import answers, calls, survey_attempts, talks
+from cc_bridge.storage.schema.tables import (
+    answers,
+    calls,
+    queue_visits,
+    survey_attempts,
+    survey_decisions,
+    talks,
+)
 
 __all__ = ["CallDetails"]
 
@@ -34,12 +41,18 @@ class CallDetails:
         """
         self._connection = connection
         self._wanted = {(row.pbx, row.call_id) for row in rows if row.call_id}
-        self._ids = sorted({call_id for _, call_id in self._wanted})
         self._calls = {(row.pbx, row.call_id): row for row in self._read(select(calls), calls.c.call_id)}
+        without = self._wanted - self._calls.keys()  # in progress: a call gets its row when it ends
+        v, s, d = queue_visits.c, survey_attempts.c, survey_decisions.c
+        self._numbers = self._texts(v.caller_number, v.entered_at, without)
+        keys = [self._texts(v.caller_key, v.entered_at, without)]
+        keys += [self._texts(c.caller_key, at, without) for c, at in ((s, s.started_at), (d, d.decided_at))]
+        self._keys = {of: key for each in keys for of, texts in each.items() for key in texts if key}
         self._talks = self._by_call(self._read(select(talks), talks.c.call_id), ask)
         self._answers = self._by_call(self._read(_given(), survey_attempts.c.call_id), ask)
         callers = (*self._calls.values(), *rows)
-        self._names = names(connection, {key for row in callers if (key := getattr(row, "caller_key", ""))})
+        known = {getattr(row, "caller_key", "") for row in callers} | set(self._keys.values())
+        self._names = names(connection, {key for key in known if key})
 
     def listed(self, kind: ListKind, row: Any) -> ListedCall:
         """Return a row of a list of this kind; `row` is its row of the database.
@@ -48,10 +61,11 @@ class CallDetails:
         """
         found = _LISTED[kind](self, row)
         call = self._calls.get((row.pbx, row.call_id))
-        key = getattr(row, "caller_key", "") or (call.caller_key if call else "")
+        of = row.pbx, row.call_id
+        key = getattr(row, "caller_key", "") or (call.caller_key if call else self._keys.get(of, ""))
         return replace(
             found,
-            number=getattr(row, "caller_number", "") or (_outside(call) if call else ""),
+            number=self._number(row, key),
             caller_key=key,
             customer=self._names.get(key, ""),
             marked=bool(getattr(row, "marked", False)),
@@ -82,10 +96,39 @@ class CallDetails:
             if (agent is None or each.agent == agent) and (queue is None or each.queue == queue)
         )
 
-    def _read(self, statement: Select[Any], call_id: Column[Any]) -> Iterator[Any]:
-        for some in id_batches(self._ids):
+    def _number(self, row: Any, key: str) -> str | None:
+        """Return the number of the outside party in the call of a row, or else the caller key.
+
+        `key` is the caller key of the row; it may be empty. The number is empty if the call has none. It is
+        None if no stored record says whether it has one.
+        """
+        of = row.pbx, row.call_id
+        found = [row.caller_number] if hasattr(row, "caller_number") else []
+        if of in self._calls:
+            found.append(_outside(self._calls[of]))
+        found += self._numbers.get(of, ())
+        return next(filter(None, found), "") or key or ("" if found else None)
+
+    def _texts(self, text: Column[Any], at: Column[Any], of: Collection[_Call]) -> Mapping[_Call, list[str]]:
+        """Return the values of the column `text` in the records of the calls `of`, by call.
+
+        `at` is the column by whose instants the values of a call are ordered.
+        """
+        found: defaultdict[_Call, list[str]] = defaultdict(list)
+        c = text.table.c
+        parts = select(c.pbx, c.call_id, text.label("text")).order_by(at)
+        for row in self._read(parts, c.call_id, of):
+            found[row.pbx, row.call_id].append(row.text)
+        return found
+
+    def _read(
+        self, statement: Select[Any], call_id: Column[Any], of: Collection[_Call] | None = None
+    ) -> Iterator[Any]:
+        """Yield the rows of the calls `of`, or of all wanted calls without `of`."""
+        wanted = self._wanted if of is None else of
+        for some in id_batches(sorted({each for _, each in wanted})):
             for row in self._connection.execute(statement.where(call_id.in_(some))):
-                if (row.pbx, row.call_id) in self._wanted:
+                if (row.pbx, row.call_id) in wanted:
                     yield row
 
     @staticmethod

@@ -61,7 +61,7 @@ def call_journey(
         attempts,
         tuple(_record(Answer, row) for row in answers_of(connection, attempts)),
     )
-    if not (found.call or found.visits or found.talks or found.attempts):
+    if not found.is_stored:
         return None
     key = found.caller_key
     if not key:

@@ -55,7 +55,8 @@ def read_calls(
     columns: list[Any] = [*table.c, mark.label("marked")]
     if wanted.kind is ListKind.ANSWERS:
         s = survey_attempts.c
-        columns += [s.call_id, s.queue.label("attempt_queue"), s.agent.label("attempt_agent")]
+        columns += [s.call_id, s.caller_key]
+        columns += [s.queue.label("attempt_queue"), s.agent.label("attempt_agent")]
     newest = [at.desc(), *(column.desc() for column in found.listed.key if column is not at)]
     page = select(*columns).select_from(found.source).where(*found.where).order_by(*newest)
     page = page.offset(skip).limit(most)

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from cc_bridge.follow_ups.follow_up import FollowUpState
+from cc_bridge.records import Answer, QueueVisit, Ring, SurveyAttempt, SurveyDecision, Talk
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.follow_ups import listed
 from cc_bridge.storage.schema.tables import answers
@@ -19,12 +20,15 @@ from support.people_site import (
     FORM_KEY,
     HOSTILE,
     MARYAM,
+    NOW,
     REZA,
     SARA,
     SHARED,
     VIEWER,
     PeopleSite,
+    answered,
 )
+from support.survey_caller import write
 
 WAV = b"RIFF" + bytes(range(256)) * 4
 COMMENT = "/comments/main/2.1-a/comment"
@@ -298,6 +302,51 @@ def test_a_part_of_a_comment(people):
     assert answer.headers["content-range"] == f"bytes 4-7/{len(WAV)}"
     answer = people.page(COMMENT, ALI, Range="bytes=99999-")
     assert (answer.code, answer.headers["content-range"]) == (416, f"bytes */{len(WAV)}")
+
+
+# -- calls in progress: the record of the whole call is written at its end
+
+IN_PROGRESS = {  # kinds of records that are stored -> the number that the lists and the page of the call show
+    (QueueVisit,): f"+{MARYAM}",
+    (QueueVisit, Talk, Ring): f"+{MARYAM}",
+    (Talk, SurveyDecision, SurveyAttempt, Answer): MARYAM,
+    (SurveyDecision,): MARYAM,
+    (SurveyAttempt, Answer): MARYAM,
+    (Talk,): None,
+    (Ring,): None,
+}
+
+
+@pytest.mark.parametrize("kinds", IN_PROGRESS, ids=lambda kinds: "-".join(each.__name__ for each in kinds))
+def test_the_number_of_a_call_in_progress(people, kinds):
+    write(people.engine, *(each for each in answered("9.1", MARYAM, NOW - 600, "") if type(each) in kinds))
+    lists = {
+        QueueVisit: "visits", Talk: "talks", Ring: "rings", SurveyDecision: "decisions",
+        SurveyAttempt: "attempts", Answer: "answers",
+    }  # fmt: skip
+    for path in ("/calls/main/9.1", *(f"/calls?from=2026-11-22&list={lists[kind]}" for kind in kinds)):
+        page = people.text(path)
+        if path.startswith("/calls?"):
+            page = "".join(row for row in page.split("<tr>") if "/calls/main/9.1" in row)
+            page = page.partition("</table>")[0]
+        assert "2026-11-22 18:2" in page
+        assert "no number" not in page
+        if IN_PROGRESS[kinds]:
+            assert f"tel:{IN_PROGRESS[kinds]}" in page
+            assert f'href="/customers/{MARYAM}"' in page
+        assert ("not known yet" in page) == (IN_PROGRESS[kinds] is None)
+    assert "This call is still in progress, or there is no record of the whole call" in people.text(
+        "/calls/main/9.1"
+    )
+
+
+def test_a_call_in_progress_without_a_number(people):
+    withheld = (QueueVisit, Talk)
+    write(people.engine, *(each for each in answered("9.1", "", NOW - 600, "") if type(each) in withheld))
+    for path in ("/calls/main/9.1", "/calls?from=2026-11-22&list=talks"):
+        page = people.text(path)
+        assert "not known yet" not in page
+        assert '<span class="quiet">no number</span>' in page
 
 
 def test_an_erased_comment_is_gone(people):

@@ -35,7 +35,7 @@ def as_csv(part: CallListPart, kind: ListKind, *, has_marks: bool) -> bytes:
                 as_cell(call.call_id),
                 as_cell(call.queue),
                 as_cell(", ".join(call.agents)),
-                as_cell(call.number),
+                as_cell(call.number or ""),
                 as_cell(call.customer),
                 as_cell(", ".join(word.name for word in call.words)),
                 _rounded(call.wait_seconds),

@@ -185,14 +185,17 @@ def test_a_customer_without_a_name_is_shown_by_the_number(number, key, shown):
         ("98912123xxxx", ">98912123xxxx</bdi>"),
         ("8d969eef6ecad3c29a3a629280e686cf", ">8d969eef6ecad3c2…</bdi>"),
         ("+98 (912) 123-4567", 'href="tel:+989121234567">+98 (912) 123-4567</a>'),
-        ("", '<span class="quiet">withheld</span>'),
+        ("", '<span class="quiet">no number</span>'),
+        (None, '<span class="quiet">not known yet</span>'),
     ],
 )
 def test_only_a_whole_number_can_be_dialled(number, shown):
     call = ListedCall(NOW, "main", "1", "sales", number)
     page = Browser(part=CallListPart(1, 0, (call,))).text()
     assert shown in page
-    assert ("tel:" in page) == number.startswith("+")
+    assert ("tel:" in page) == (number or "").startswith("+")
+    assert ("no record of the whole call" in page) == (number is None)
+    assert Browser(part=CallListPart(1, 0, (call,))).ask("/calls?format=csv").code == 200
 
 
 def test_the_rows_of_the_numerator_are_marked():
