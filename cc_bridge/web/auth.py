@@ -14,11 +14,12 @@ from ipaddress import ip_address
 
 from twisted.web.http import Request
 
+from cc_bridge.web.access.cookies import CookieNames
 from cc_bridge.web.proxies import is_behind_tls
 
 __all__ = ["ONLY_WITH_ONE", "BearerAuth", "TokenAuth", "bearer", "is_loopback", "same"]
 
-_COOKIE = "cc_bridge"
+_EARLIER_COOKIE = "cc_bridge"  # until version 0.1.0, of all daemons; valid for a year
 _YEAR = 365 * 86_400  # seconds; a wall screen needs no new login after days without power
 
 _NEEDS_ONE = (
@@ -51,10 +52,12 @@ class TokenAuth:
     """The access check of the wallboard, which allows or refuses each request.
 
     `host` is the address on which the daemon listens. `token` is the configured token; empty means none.
+    `cookie` is the name of the cookie that a browser gets for the token.
     """
 
-    def __init__(self, host: str, token: str) -> None:
+    def __init__(self, host: str, token: str, cookie: str = CookieNames().wall) -> None:
         self._host = host
+        self._names = [cookie.encode(), _EARLIER_COOKIE.encode()]
         self._token = token.encode()
         self._cookie = hmac.digest(self._token, b"cc_bridge cookie", "sha256").hex().encode()
 
@@ -76,7 +79,7 @@ class TokenAuth:
             return None
         if same(shown, self._token):
             request.addCookie(
-                _COOKIE,
+                self._names[0],
                 self._cookie,
                 path=b"/",
                 max_age=str(_YEAR),
@@ -90,7 +93,8 @@ class TokenAuth:
 
     def has_cookie(self, request: Request) -> bool:
         """Return whether a request has the cookie of a browser that has shown the token."""
-        return bool(self._token) and same(request.getCookie(_COOKIE.encode()) or b"", self._cookie)
+        shown = [request.getCookie(name) or b"" for name in self._names]
+        return bool(self._token) and any(same(each, self._cookie) for each in shown)
 
 
 class BearerAuth(TokenAuth):

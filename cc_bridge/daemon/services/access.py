@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 
 from cc_bridge.config import Config
 from cc_bridge.daemon.service import Context, DaemonService, per_queue
+from cc_bridge.web.access.cookies import CookieNames
 from cc_bridge.web.access.log_in import LogIn
 from cc_bridge.web.access.rules import AccessRules, User
 from cc_bridge.web.access.sessions import Sessions
@@ -37,6 +38,7 @@ class Access(DaemonService):
         self._queues = queues
         self._token = context.config.http.access_token()  # a changed token needs a restart
         self._key = self._token or secrets.token_hex(32)
+        self._cookies = CookieNames(f"{context.config.pbx.name}_{context.config.http.port}")
         self._rules = self._read(context.config)
         sessions = Sessions(lambda: self._rules, lambda: self._key, now)
         self.site = SiteAccess(lambda: self._rules, sessions)
@@ -55,7 +57,9 @@ class Access(DaemonService):
             for name, user in config.users.items()
         }
         role = Role(http.user_header_role) if http.user_header_role else None
-        return AccessRules(http.host, self._token, users, self._queues_of, http.user_header, role)
+        return AccessRules(
+            http.host, self._token, users, self._queues_of, http.user_header, role, self._cookies
+        )
 
     def _queues_of(self, name: str) -> tuple[str, ...]:
         """Return the queues whose owner has this name, by the configuration in force."""

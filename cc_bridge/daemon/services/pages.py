@@ -48,7 +48,7 @@ class Pages(DaemonService):
             "calls": self.calls,
             "follow-ups": FollowUpsPage(self.host),
             "login": LogInPage(self.host, access.site, access.log_in),
-            "logout": LogOutPage(self.host),
+            "logout": LogOutPage(self.host, access.site),
             "reports": report_pages(self.host, self.report_reads, _REPORT_READS, lambda: self.config),
         }
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from cc_bridge.web.access.cookies import CookieNames
 from cc_bridge.web.access.visitor import Role
 
 __all__ = ["AccessRules", "User", "user_name"]
@@ -38,6 +39,7 @@ class AccessRules:
     queues_of: returns the queues whose owner has this name
     user_header: the header in which a trusted proxy names the user; empty means none
     user_header_role: the role of a user without an entry in `users`; None refuses such a user
+    cookies: the names of the cookies
     """
 
     host: str = "127.0.0.1"
@@ -46,6 +48,7 @@ class AccessRules:
     queues_of: Callable[[str], tuple[str, ...]] = lambda _name: ()
     user_header: str = ""
     user_header_role: Role | None = None
+    cookies: CookieNames = field(default_factory=CookieNames)
 
     @property
     def passwords(self) -> list[str]:

@@ -16,9 +16,8 @@ from itsdangerous import BadData
 from cc_bridge.web.access.rules import AccessRules
 from cc_bridge.web.signatures import signed_values
 
-__all__ = ["SESSION_COOKIE", "SESSION_SECONDS", "Sessions"]
+__all__ = ["SESSION_SECONDS", "Sessions"]
 
-SESSION_COOKIE = "cc_bridge_session"
 SESSION_SECONDS = 12 * 3600  # a long shift
 _PURPOSE = "cc_bridge session"
 _LONGEST_COOKIE = 1000  # bytes

@@ -18,14 +18,13 @@ from typing import Any
 from twisted.web.http import Request
 
 from cc_bridge.web.access.rules import AccessRules, user_name
-from cc_bridge.web.access.sessions import SESSION_COOKIE, Sessions
+from cc_bridge.web.access.sessions import Sessions
 from cc_bridge.web.access.visitor import Refusal, Role, Visitor
 from cc_bridge.web.auth import TokenAuth, bearer, same
 from cc_bridge.web.proxies import is_from_trusted_proxy
 
-__all__ = ["GUEST_COOKIE", "RoleCheck", "SiteAccess", "WallCheck", "visitor_of"]
+__all__ = ["RoleCheck", "SiteAccess", "WallCheck", "visitor_of"]
 
-GUEST_COOKIE = "cc_bridge_guest"
 _HEADER = "x-cc-bridge"
 _CHANGES = {b"POST", b"PUT", b"DELETE"}
 _LONGEST_GUEST = 64  # characters
@@ -54,7 +53,7 @@ class SiteAccess:
             return Visitor("", Role.ADMIN)
         if (named := self._name_by_proxy(request, rules)) is not None:
             return _user_of_proxy(named, rules)
-        name = self.sessions.user(_cookie(request, SESSION_COOKIE))
+        name = self.sessions.user(_cookie(request, rules.cookies.session))
         if name is not None:
             return _user(name, rules, rules.users[name].role if name else Role.ADMIN, can_log_out=True)
         return self._without_log_in(request, rules)
@@ -67,10 +66,10 @@ class SiteAccess:
         rules = self.rules()
         if (named := self._name_by_proxy(request, rules)) is not None:
             return self.sessions.secret("form of user", named) if named else ""
-        cookie = _cookie(request, SESSION_COOKIE)
+        cookie = _cookie(request, rules.cookies.session)
         if self.sessions.user(cookie) is not None:
             return self.sessions.secret("form of session", cookie.decode("ascii", "replace"))
-        return self.guest_key(_cookie(request, GUEST_COOKIE).decode("ascii", "replace"))
+        return self.guest_key(_cookie(request, rules.cookies.guest).decode("ascii", "replace"))
 
     def guest_key(self, guest: str) -> str:
         """Return the secret against forged log-in forms; `guest` is the visitor's random cookie.
@@ -100,7 +99,7 @@ class SiteAccess:
     def _without_log_in(self, request: Request, rules: AccessRules) -> Visitor | Refusal:
         figures = Visitor("", Role.VIEWER, (), can_log_in=rules.can_log_in, hint=_NOT_CONFIGURED)
         if rules.token:
-            known = TokenAuth(rules.host, rules.token).has_cookie(request)
+            known = TokenAuth(rules.host, rules.token, rules.cookies.wall).has_cookie(request)
             return figures if known else _unknown(rules, wrong_token=bool(bearer(request)))
         if not rules.open_on_loopback:
             return _unknown(rules)
@@ -147,7 +146,7 @@ class WallCheck:
             return _answer(request, found, None)
         rules = self._access.rules()
         if rules.token:
-            return TokenAuth(rules.host, rules.token).check(request)
+            return TokenAuth(rules.host, rules.token, rules.cookies.wall).check(request)
         return _answer(request, found, found)
 
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from cc_bridge.web.access.sessions import SESSION_COOKIE
+from cc_bridge.web.access.cookies import CookieNames
 from cc_bridge.web.access.visitor import Role
 
 __all__ = ["SCHEMES", "Admission"]
+
+_DAEMON = "PBX_PORT"
 
 SCHEMES: Mapping[str, Mapping[str, str]] = {
     "token": {
@@ -18,8 +20,9 @@ SCHEMES: Mapping[str, Mapping[str, str]] = {
     "session": {
         "type": "apiKey",
         "in": "cookie",
-        "name": SESSION_COOKIE,
-        "description": "The cookie that a person gets on /login, with the role of `[users.NAME]`.",
+        "name": CookieNames(_DAEMON).session,
+        "description": "The cookie that a person gets on /login, with the role of `[users.NAME]`. Instead"
+        " of PBX and PORT, its name has the values of `pbx.name` and `http.port`.",
     },
     "fromThisSite": {
         "type": "apiKey",
@@ -31,8 +34,9 @@ SCHEMES: Mapping[str, Mapping[str, str]] = {
     "wallScreen": {
         "type": "apiKey",
         "in": "cookie",
-        "name": "cc_bridge",
-        "description": "The cookie that a browser gets with `?token=`: a viewer.",
+        "name": CookieNames(_DAEMON).wall,
+        "description": "The cookie that a browser gets with `?token=`: a viewer. Instead of PBX and"
+        " PORT, its name has the values of `pbx.name` and `http.port`.",
     },
     "tokenInAddress": {
         "type": "apiKey",

@@ -14,8 +14,8 @@ from twisted.logger import Logger
 
 from cc_bridge.web.access.form_keys import form_key
 from cc_bridge.web.access.log_in import LogIn
-from cc_bridge.web.access.sessions import SESSION_COOKIE, SESSION_SECONDS
-from cc_bridge.web.access.site_access import GUEST_COOKIE, SiteAccess
+from cc_bridge.web.access.sessions import SESSION_SECONDS
+from cc_bridge.web.access.site_access import SiteAccess
 from cc_bridge.web.pages.page import PageHost, PageResource
 from cc_bridge.web.pages.visit import (
     Answer,
@@ -74,8 +74,9 @@ class LogInPage(PageResource):
             _log.info(
                 "log-in: {user} from {client}", user=name or "a person with the token", client=visit.peer
             )
-            cookie = Cookie(SESSION_COOKIE, self._site.sessions.start(name), SESSION_SECONDS)
-            return RedirectAnswer(following, (cookie, Cookie(GUEST_COOKIE, "", 0)))
+            names = self._site.rules().cookies
+            cookie = Cookie(names.session, self._site.sessions.start(name), SESSION_SECONDS)
+            return RedirectAnswer(following, (cookie, Cookie(names.guest, "", 0)))
 
         found = self._log_in.check(visit.form.get("name", ""), visit.form.get("password", ""))
         return found.addCallback(checked)
@@ -93,7 +94,7 @@ class LogInPage(PageResource):
         cookies: tuple[Cookie, ...] = ()
         if not key:
             guest = secrets.token_urlsafe(16)
-            key, cookies = form_key(self._site.guest_key(guest)), (Cookie(GUEST_COOKIE, guest),)
+            key, cookies = form_key(self._site.guest_key(guest)), (Cookie(rules.cookies.guest, guest),)
         kind = "password" if rules.passwords else "token" if rules.token_log_in else ""
         values = {
             "items": [],
@@ -112,10 +113,14 @@ class LogOutPage(PageResource):
     name = "logout"
     accepts_form = True
 
+    def __init__(self, host: PageHost, access: SiteAccess) -> None:
+        super().__init__(host)
+        self._site = access
+
     def page(self, visit: PageVisit) -> Answer:
         return HtmlAnswer("logout.html.j2") if visit.visitor.can_log_out else RedirectAnswer("/")
 
     def posted(self, visit: PageVisit) -> Answer:
         if not visit.visitor.can_log_out:
             raise PageError(403, "you have no session here: log out where you have logged in")
-        return RedirectAnswer("/login", (Cookie(SESSION_COOKIE, "", 0),))
+        return RedirectAnswer("/login", (Cookie(self._site.rules().cookies.session, "", 0),))

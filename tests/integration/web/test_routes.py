@@ -28,7 +28,6 @@ from cc_bridge.reports.registry import REPORTS
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.follow_ups import opened
 from cc_bridge.storage.schema.tables import row_of
-from cc_bridge.web.access.sessions import SESSION_COOKIE
 from cc_bridge.web.access.visitor import Role
 from cc_bridge.web.agent_links import AgentLinks
 from cc_bridge.web.openapi.admission import Admission
@@ -193,7 +192,8 @@ class Site:
         body = body if method in ("POST", "PUT") and path.startswith("/api") else b""
         fields = {"Content-Length": len(body), "X-CC-Bridge": "test"} | headers
         if user:
-            fields["Cookie"] = f"{SESSION_COOKIE}={self.bridge.access.site.sessions.start(user)}"
+            site = self.bridge.access.site
+            fields["Cookie"] = f"{site.rules().cookies.session}={site.sessions.start(user)}"
         transport = sent(self.site, f"{method} {path} HTTP/1.0", fields, body, "192.0.2.7")
         until(lambda: b"\r\n\r\n" in transport.value())
         response = Response(transport.take())

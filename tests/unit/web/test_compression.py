@@ -7,6 +7,7 @@ import pytest
 from twisted.internet.defer import succeed
 from twisted.internet.task import Clock
 
+from cc_bridge.web.access.cookies import CookieNames
 from cc_bridge.web.compression import accepts_gzip, compressed
 from cc_bridge.web.pages.page import PageHost, PageResource
 from cc_bridge.web.pages.visit import FileAnswer, HtmlAnswer
@@ -97,6 +98,6 @@ def test_the_key_of_a_form_is_another_text_on_each_page(browser):
     checks = access(people=users(sara="lead"))
     host = PageHost(checks.site, lambda: 1e9, lambda work, *given: succeed(work(*given)), Clock())
     browser.site = site(lambda _: (b"", ""), dict, dict, checks.wall, dict, None, pages={"calls": Page(host)})
-    session = {"Cookie": f"cc_bridge_session={checks.site.sessions.start('sara')}"}
+    session = {"Cookie": f"{CookieNames().session}={checks.site.sessions.start('sara')}"}
     keys = {re.search(rb'name="key" value="([^"]+)"', browser.ask(**session).body)[1] for _ in range(5)}
     assert len(keys) == 5

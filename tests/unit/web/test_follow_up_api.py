@@ -20,7 +20,7 @@ from cc_bridge.records import CustomerNumber
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.follow_ups import one, opened
 from cc_bridge.storage.schema.tables import row_of
-from cc_bridge.web.access.sessions import SESSION_COOKIE
+from cc_bridge.web.access.cookies import CookieNames
 from cc_bridge.web.follow_up_api import ActionResult, FollowUpList, FollowUpsResource
 from cc_bridge.web.server import site
 from cc_bridge.web.wallboard_stream import EventStream
@@ -77,7 +77,7 @@ class DaemonSite(Browsing):
             stream,
             **{"follow-ups": pages},
         )
-        self.session = f"{SESSION_COOKIE}={checks.site.sessions.start('')}" if token else ""
+        self.session = f"{CookieNames().session}={checks.site.sessions.start('')}" if token else ""
 
     def _read(self, owner, states, queues):
         self.read.append((owner, set(states), queues))

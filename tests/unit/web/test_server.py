@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.web.test.requesthelper import DummyRequest
 
+from cc_bridge.web.access.cookies import CookieNames
 from cc_bridge.web.auth import TokenAuth, is_loopback
 from cc_bridge.web.server import _MetricsResource, site
 from cc_bridge.web.wallboard_stream import EventStream
@@ -15,6 +16,7 @@ from support.http_client import Response, sent
 from support.paths import ROOT
 
 TOKEN = "a-token-of-the-house"
+WALL = CookieNames().wall
 FONTS = ROOT / "cc_bridge/web/static/fonts"
 GUARDED = ["/wallboard", "/wallboard/wallboard.js", "/api/live", "/api/live/events"]
 FONT = "/fonts/vazirmatn-5.3.0-arabic.woff2"
@@ -121,9 +123,9 @@ def test_the_token_opens_and_a_wrong_one_does_not(daemon_site, path):
     for wrong in ("", TOKEN[:-1], TOKEN + "x", "%ff", TOKEN.upper()):
         assert guarded.get(f"{path}?token={wrong}").code == 401
         assert guarded.get(path, Authorization=f"Bearer {wrong}").code == 401
-        assert guarded.get(path, Cookie=f"cc_bridge={wrong}").code == 401
+        assert guarded.get(path, Cookie=f"{WALL}={wrong}").code == 401
     assert guarded.get(path, Authorization=f"Basic {TOKEN}").code == 401
-    assert guarded.get(path, Cookie=f"cc_bridge={TOKEN}").code == 401
+    assert guarded.get(path, Cookie=f"{WALL}={TOKEN}").code == 401
     assert guarded.get(path, Authorization=f"Bearer {TOKEN}").code == 200
     assert guarded.get(f"{path}?token={TOKEN}").code == 200
 
@@ -137,6 +139,9 @@ def test_a_browser_gets_a_cookie_for_the_token_and_needs_it_no_more(daemon_site)
     assert guarded.get("/api/live", Cookie=f"other=1; {cookie}").code == 200
     # The cookie is valid in each daemon with the same token, so also after a restart.
     assert daemon_site(host="0.0.0.0", token=TOKEN).get("/api/live", Cookie=cookie).code == 200
+    # Until version 0.1.0 the cookie of all daemons had this name; wall screens keep it for a year.
+    earlier = f"cc_bridge={cookie.partition('=')[2]}"
+    assert guarded.get("/api/live", Cookie=earlier).code == 200
     assert daemon_site(host="0.0.0.0", token=TOKEN + "2").get("/api/live", Cookie=cookie).code == 401
     assert "set-cookie" not in guarded.get("/api/live", Authorization=f"Bearer {TOKEN}").headers
 

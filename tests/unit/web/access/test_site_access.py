@@ -2,7 +2,7 @@
 
 import pytest
 
-from cc_bridge.web.access.sessions import SESSION_COOKIE
+from cc_bridge.web.access.cookies import CookieNames
 from cc_bridge.web.access.visitor import Refusal, Role, Visitor
 from cc_bridge.web.page_site import PageSite
 from cc_bridge.web.proxies import TrustedProxies
@@ -12,6 +12,7 @@ from support.site_access import access, users
 
 TOKEN = "a-token-of-the-house"
 QUEUES = {"sara": ("sales",), "ali": ("tech",)}
+GUEST = CookieNames().guest
 PROXY = "192.0.2.80"
 
 
@@ -50,7 +51,7 @@ class Browser(Browsing):
         return self.page.found
 
     def session(self, name):
-        return {"Cookie": f"{SESSION_COOKIE}={self.checks.site.sessions.start(name)}"}
+        return {"Cookie": f"{CookieNames().session}={self.checks.site.sessions.start(name)}"}
 
 
 def test_a_program_with_the_token_may_do_everything():
@@ -193,10 +194,8 @@ def test_each_session_and_user_has_a_form_key_of_its_own():
         return browser.page.key
 
     sara, ali = key(**browser.session("sara")), key(**browser.session("ali"))
-    assert len({sara, ali, key(Cookie="cc_bridge_guest=abc"), key(Cookie="cc_bridge_guest=abd")}) == 4
-    assert (key(), key(Cookie=f"cc_bridge_guest={'x' * 65}"), key(Authorization=f"Bearer {TOKEN}")) == (
-        "",
-    ) * 3
+    assert len({sara, ali, key(Cookie=f"{GUEST}=abc"), key(Cookie=f"{GUEST}=abd")}) == 4
+    assert (key(), key(Cookie=f"{GUEST}={'x' * 65}"), key(Authorization=f"Bearer {TOKEN}")) == ("",) * 3
     proxy = by_proxy()
     proxy.visitor(**{"X-Forwarded-User": "sara"})
     assert len(proxy.page.key) == 64

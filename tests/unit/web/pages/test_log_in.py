@@ -9,7 +9,10 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.logger import formatEvent
 
+from cc_bridge.config import Config
+from cc_bridge.daemon.services.access import Access
 from cc_bridge.web.access import log_in as log_in_module
+from cc_bridge.web.access.cookies import CookieNames
 from cc_bridge.web.pages.follow_ups import FollowUpsPage
 from cc_bridge.web.pages.home import HomePage
 from cc_bridge.web.pages.log_in import LogInPage, LogOutPage, own_path
@@ -17,30 +20,33 @@ from cc_bridge.web.pages.not_found import NotFoundPage
 from cc_bridge.web.pages.page import PageHost
 from cc_bridge.web.server import site
 from support.http_client import Browsing, Response
+from support.service_context import context
 from support.site_access import PASSWORD, access, quick_hash, users
 
 TOKEN = "a-token-of-the-house"
+GUEST, SESSION = CookieNames().guest, CookieNames().session
 
 
 class Browser(Browsing):
     """A browser that keeps its cookies, and the site."""
 
-    def __init__(self, token=TOKEN, people=None, in_thread=None, **rules):
+    def __init__(self, token=TOKEN, people=None, in_thread=None, checks=None, cookies=None, **rules):
         self.clock = Clock()
         self.now = 1e9
-        self.checks = access(token, people, lambda: self.now, in_thread=in_thread, **rules)
+        self.checks = checks or access(token, people, lambda: self.now, in_thread=in_thread, **rules)
         host = PageHost(
             self.checks.site, lambda: self.now, lambda work, *given: succeed(work(*given)), self.clock
         )
         self.site = site(
             lambda _accept: (b"", ""), dict, dict, self.checks.wall, dict, None, home=HomePage(host),
             pages={
-                "login": LogInPage(host, self.checks.site, self.checks.log_in), "logout": LogOutPage(host),
+                "login": LogInPage(host, self.checks.site, self.checks.log_in),
+                "logout": LogOutPage(host, self.checks.site),
                 "follow-ups": FollowUpsPage(host),
             },
             missing=NotFoundPage(host),
         )  # fmt: skip
-        self.cookies = {}
+        self.cookies = {} if cookies is None else cookies
 
     def open(self, path, method="GET", body=b"", **headers):
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items() if value)
@@ -83,20 +89,46 @@ def test_a_page_leads_to_the_log_in_and_the_log_in_back(browser):
 
 
 def test_the_cookies_are_for_this_site_only(browser):
-    guest = browser.open("/login").cookies["cc_bridge_guest"]
+    guest = browser.open("/login").cookies[GUEST]
     cookies = browser.log_in().cookies
-    assert cookies["cc_bridge_guest"][0] == ""
+    assert cookies[GUEST][0] == ""
     for value, rules in (guest, *cookies.values()):
         assert {"httponly", "samesite", "path"} <= rules.keys()
         assert (rules["samesite"], rules["path"], "sara" in value) == ("strict", "/", False)
-    assert cookies["cc_bridge_session"][1]["max-age"] == str(12 * 3600)
+    assert cookies[SESSION][1]["max-age"] == str(12 * 3600)
+
+
+@pytest.mark.parametrize("other", [{"http": {"port": 9124}}, {"pbx": {"name": "second.pbx"}}])
+def test_a_log_in_to_one_daemon_of_a_host_ends_no_session_of_another(other):
+    """Browsers send a cookie to all ports of a host."""
+    settings = {"pbx": {"name": "first"}, "http": {"port": 9123, "token": TOKEN}}
+    second = {name: section | other.get(name, {}) for name, section in settings.items()}
+    second["http"]["token"] = f"{TOKEN}-2"
+    cookies = {}
+    browsers = []
+    for each in (settings, second):
+        around = context(Config(**each), in_thread=lambda work, *given: succeed(work(*given)))
+        browsers.append(Browser(checks=Access(around, lambda: 1e9, lambda _: ()), cookies=cookies))
+    for browser, token in zip(browsers, (TOKEN, f"{TOKEN}-2"), strict=True):
+        assert browser.open(f"/wallboard?token={token}").code == 200
+        assert browser.log_in("", token).code == 303
+    for browser in browsers:
+        assert 'action="/logout"' in browser.open("/").body.decode()
+    browsers[1].post("/logout", browsers[1].form("/logout"))
+    assert browsers[1].open("/").code == 200  # the wall screen's cookie is left
+    assert 'action="/logout"' not in browsers[1].open("/").body.decode()
+    assert 'action="/logout"' in browsers[0].open("/").body.decode()
+    browsers[0].post("/logout", browsers[0].form("/logout"))
+    assert [browser.open("/wallboard").code for browser in browsers] == [200, 200]
+    again = Access(context(Config(**settings)), lambda: 1e9, lambda _: ())
+    assert again.site.rules().cookies == browsers[0].checks.site.rules().cookies
 
 
 def test_behind_tls_the_cookie_stays_behind_tls():
     def rules(address):
         browser = Browser(people=users(sara="lead"))
         browser.address = address
-        return browser.log_in(**{"X-Forwarded-Proto": "https"}).cookies["cc_bridge_session"][1]
+        return browser.log_in(**{"X-Forwarded-Proto": "https"}).cookies[SESSION][1]
 
     assert "secure" in rules("127.0.0.1")
     assert "secure" not in rules("192.0.2.7")  # this peer is no proxy
@@ -114,7 +146,7 @@ def test_a_wrong_name_or_password_gets_the_same_answer(browser, name, password):
     response = browser.log_in(name, password)
     assert response.code == 403
     assert b"This name or password is wrong." in response.body
-    assert "cc_bridge_session" not in browser.cookies
+    assert SESSION not in browser.cookies
     assert b"<script>" not in response.body.replace(b'<script src="/app/app.js" defer>', b"")
 
 
@@ -137,7 +169,7 @@ def test_no_more_than_two_passwords_are_compared_at_a_time():
 
     browser = Browser(people=users(sara="lead"), in_thread=in_thread)
     fields = browser.form() | {"name": "sara", "password": PASSWORD}
-    cookie = f"cc_bridge_guest={browser.cookies['cc_bridge_guest']}"
+    cookie = f"{GUEST}={browser.cookies[GUEST]}"
     waiting = [
         browser.send("/login", "POST", urlencode(fields).encode(), address=f"192.0.2.{number}", Cookie=cookie)
         for number in range(4)
@@ -163,7 +195,7 @@ def test_guesses_are_limited_for_each_address_and_never_for_all(browser, logged)
     lines = [line for line in map(formatEvent, logged) if line.startswith("log-in")]
     assert lines == ["log-in: a wrong name or password from 192.0.2.66"] * 5 + ["log-in: sara from 192.0.2.7"]
     browser.clock.advance(5)
-    browser.cookies.pop("cc_bridge_session")
+    browser.cookies.pop(SESSION)
     assert guess("192.0.2.66", PASSWORD).code == 303
 
 
@@ -181,9 +213,9 @@ def test_a_form_of_another_site_logs_nobody_in(browser):
     assert browser.post("/login", fields, **{"Sec-Fetch-Site": "cross-site"}).code == 403
     for key in ("", "x", fields["key"] + "0", Browser(people=users(sara="lead")).form()["key"]):
         assert browser.post("/login", fields | {"key": key}).code == 403
-    browser.cookies["cc_bridge_guest"] = "another"
+    browser.cookies[GUEST] = "another"
     assert browser.post("/login", fields).code == 403
-    assert "cc_bridge_session" not in browser.cookies
+    assert SESSION not in browser.cookies
 
 
 def test_a_form_key_of_the_guest_is_worth_nothing_after_the_log_in(browser):
@@ -199,7 +231,7 @@ def test_log_out_ends_the_session_of_the_browser(browser):
     assert browser.post("/logout", {"key": key}, **{"Sec-Fetch-Site": "cross-site"}).code == 403
     done = browser.post("/logout", {"key": key})
     assert (done.code, done.headers["location"]) == (303, "/login")
-    assert browser.cookies["cc_bridge_session"] == ""
+    assert browser.cookies[SESSION] == ""
     assert browser.open("/").code == 303
 
 
