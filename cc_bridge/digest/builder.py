@@ -26,6 +26,8 @@ from cc_bridge.storage.queries import follow_ups
 from cc_bridge.storage.queries.agents_and_queues import queues_between
 from cc_bridge.storage.queries.lost_calls import lost_between
 from cc_bridge.storage.reports import SqlSource, reading
+from cc_bridge.storage.reports.queue_spellings import spellings
+from cc_bridge.storage.reports.stored_names import stored_queues
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
 __all__ = ["build_digest", "build_mail", "build_page", "digest_timer", "owned_queues"]
@@ -68,8 +70,9 @@ def build_digest(
             if not queues:
                 return None
             ask, before = replace(ask, queues=queues), replace(before, queues=queues)
+        shown = spellings(connection, stored_queues(connection), ask.settings)
         calls = [
-            call
+            replace(call, queue=shown.get(call.queue, call.queue))
             for span in (before, ask)
             for call in lost_between(connection, span.since, span.until, now, shared)
         ]

@@ -9,13 +9,13 @@ from twisted.internet.defer import Deferred
 from cc_bridge.config import Config
 from cc_bridge.config.customers import make_numbers
 from cc_bridge.config.report_parameters import localization, report_days, report_query
-from cc_bridge.queue_names import QueueNames
 from cc_bridge.reports.call_filter import CallFilter
 from cc_bridge.reports.listed_call import CallListPart
 from cc_bridge.reports.query import ReportQuery
 from cc_bridge.reports.render.localization import Language, Localization, digits_of
-from cc_bridge.storage.queries.call_list import queues_with_visits, read_calls
+from cc_bridge.storage.queries.call_list import read_calls
 from cc_bridge.storage.read_pool import DatabaseReadPool
+from cc_bridge.storage.reports.queue_spellings import queues_of_reports
 from cc_bridge.web.pages.calls.page import CallListReader, CallListSettings, CallsPage
 from cc_bridge.web.pages.page import PageHost
 from cc_bridge.web.pages.visit import Answer
@@ -52,4 +52,4 @@ class _Reader:
         return read_calls(self._connection, ask, wanted, self._now, shared, skip=skip, most=most)
 
     def queues(self) -> Sequence[str]:
-        return sorted(QueueNames([*self._config.queues, *queues_with_visits(self._connection)]))
+        return queues_of_reports(self._connection, self._config.queues)

@@ -10,7 +10,6 @@ from cc_bridge.config import Config
 from cc_bridge.config.customers import make_numbers
 from cc_bridge.config.report_parameters import localization, report_days, report_query
 from cc_bridge.daemon.services.report_cache import ReportCache
-from cc_bridge.queue_names import QueueNames
 from cc_bridge.reports.figures import Report
 from cc_bridge.reports.heat_map import HeatMap, HeatMeasure, heat_map
 from cc_bridge.reports.query import ReportQuery
@@ -18,7 +17,8 @@ from cc_bridge.reports.render.localization import Language, Localization, digits
 from cc_bridge.storage.queries.computed_report import compute_report
 from cc_bridge.storage.read_pool import DatabaseReadPool
 from cc_bridge.storage.reports import SqlSource, begin_reading
-from cc_bridge.storage.reports.stored_names import stored_pbxs, stored_queues
+from cc_bridge.storage.reports.queue_spellings import queues_of_reports
+from cc_bridge.storage.reports.stored_names import stored_pbxs
 from cc_bridge.web.pages.page import PageHost
 from cc_bridge.web.pages.reports.page import ReportReader, ReportSettings, ReportsPage
 from cc_bridge.web.pages.visit import Answer
@@ -78,7 +78,7 @@ class _Reader:
         )
 
     def queues(self) -> Sequence[str]:
-        return sorted(QueueNames([*self._config.queues, *stored_queues(self._connection)]))
+        return queues_of_reports(self._connection, self._config.queues)
 
     def pbxs(self) -> Sequence[str]:
         return list(stored_pbxs(self._connection))

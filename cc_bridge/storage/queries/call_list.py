@@ -20,15 +20,9 @@ from cc_bridge.storage.queries.call_details import CallDetails
 from cc_bridge.storage.queries.lost_calls import lost_calls_of
 from cc_bridge.storage.reports import expect_few_groups
 from cc_bridge.storage.reports.listed_rows import ListedRows
-from cc_bridge.storage.reports.stored_names import stored_queues
 from cc_bridge.storage.schema.tables import survey_attempts
 
-__all__ = ["queues_with_visits", "read_calls"]
-
-
-def queues_with_visits(connection: Connection) -> Sequence[str]:
-    """Return the names of all queues that have a visit in the database, as they are stored."""
-    return list(stored_queues(connection))
+__all__ = ["read_calls"]
 
 
 def read_calls(

@@ -1,11 +1,12 @@
 """Query for the latest answered callers of each queue, and how many of them did not reach the survey."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, false, select
 
+from cc_bridge.queue_names import queue_key
 from cc_bridge.records import EndedBy
 from cc_bridge.storage.schema.tables import not_routed_calls, talks
 
@@ -31,8 +32,9 @@ def latest_routing(
 ) -> Mapping[str, QueueRouting]:
     """Return the routing of the latest callers of each queue, by the name of the queue.
 
-    Only calls since `since`, in UTC seconds since the epoch, are read. Of each queue, the latest `callers`
-    callers are counted.
+    Names that differ only in case are one queue; the result has the name in its latest call. Only calls
+    since `since`, in UTC seconds since the epoch, are read. Of each queue, the latest `callers` callers are
+    counted.
     """
     t, n = talks.c, not_routed_calls.c
     answered = (
@@ -46,20 +48,25 @@ def latest_routing(
         .where(n.pbx == pbx, n.ended_at >= since)
         .order_by(n.ended_at.desc())
     )
-    ended: dict[str, dict[str, float]] = defaultdict(dict)  # by queue and call
-    for queue, call_id, at in connection.execute(answered.limit(_MAX_ROWS)):
+    ended: dict[str, dict[str, float]] = defaultdict(dict)  # by `queue_key` and call
+    names: dict[str, tuple[float, str]] = {}  # the end of the latest call, and the queue's name in it
+    for name, call_id, at in connection.execute(answered.limit(_MAX_ROWS)):
+        queue = queue_key(name)
+        names[queue] = max((at, name), names.get(queue, (at, name)))
         ended[queue][call_id] = max(at, ended[queue].get(call_id, 0.0))
-    not_routed = set()
-    for queue, call_id, at in connection.execute(missed.limit(_MAX_ROWS)):
+    not_routed: dict[str, set[str]] = defaultdict(set)
+    for name, call_id, at in connection.execute(missed.limit(_MAX_ROWS)):
+        queue = queue_key(name)
+        names[queue] = max((at, name), names.get(queue, (at, name)))
         ended[queue][call_id] = at
-        not_routed.add((queue, call_id))
-    return {queue: _routing(queue, calls, not_routed, callers) for queue, calls in sorted(ended.items())}
+        not_routed[queue].add(call_id)
+    return {
+        names[queue][1]: _routing(calls, not_routed[queue], callers) for queue, calls in sorted(ended.items())
+    }
 
 
-def _routing(
-    queue: str, calls: Mapping[str, float], not_routed: set[tuple[str, str]], callers: int
-) -> QueueRouting:
+def _routing(calls: Mapping[str, float], not_routed: Collection[str], callers: int) -> QueueRouting:
     """Return the routing of the latest calls of one queue; `calls` maps a call id to the end of the call."""
     latest = sorted(calls, key=lambda call_id: calls[call_id], reverse=True)[:callers]
-    missed = [calls[call_id] for call_id in latest if (queue, call_id) in not_routed]
+    missed = [calls[call_id] for call_id in latest if call_id in not_routed]
     return QueueRouting(len(latest), len(missed), max(missed, default=0.0))

@@ -4,7 +4,7 @@ Asterisk ignores the case of a queue's name. Rows of one queue have different sp
 queues.conf was changed, or if an earlier version stored the dialplan's spelling.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -12,9 +12,10 @@ from sqlalchemy import Connection, select
 
 from cc_bridge.queue_names import QueueNames, queue_key
 from cc_bridge.reports.query import Dimension
+from cc_bridge.storage.reports.stored_names import stored_queues
 from cc_bridge.storage.schema.tables import queue_visits
 
-__all__ = ["respelled_keys", "spellings"]
+__all__ = ["queues_of_reports", "respelled_keys", "spellings"]
 
 _Row = TypeVar("_Row")
 
@@ -36,6 +37,17 @@ def spellings(connection: Connection, stored: Iterable[str], configured: Iterabl
             shown = known.spelled(names[0]) if names[0] in known else _latest(connection, names)
             found.update({name: shown for name in names if name != shown})
     return found
+
+
+def queues_of_reports(connection: Connection, configured: Collection[str]) -> list[str]:
+    """Return the names of all queues that have a visit or a configuration, sorted.
+
+    Each queue is in the list once, in the spelling that reports show. `configured` has the names in the
+    configuration.
+    """
+    stored = list(stored_queues(connection))
+    shown = spellings(connection, stored, configured)
+    return sorted(QueueNames([*configured, *(shown.get(name, name) for name in stored)]))
 
 
 def _latest(connection: Connection, names: list[str]) -> str:

@@ -493,6 +493,12 @@ PAST = "sales: {} answered callers did not come through cc-bridge-queue, the las
         ([ended(1, EndedBy.TRANSFER), missed(1)], CheckStatus.WARN, PAST.format("1 of the last 1")),
         ([ended(n) for n in range(30)] + [missed(5)], CheckStatus.OK, "the last 20"),
         ([missed(1, ago=8 * 86_400)], CheckStatus.OK, "no calls yet"),
+        # Asterisk ignores the case of queue names.
+        (
+            [ended(1, queue="SALES"), missed(1, queue="SALES"), missed(2, queue="Sales"), missed(3)],
+            CheckStatus.FAIL,
+            PAST.format("3 of the last 3"),
+        ),
         ([missed(1, pbx="other")], CheckStatus.OK, "no calls yet"),
         ([missed(1, queue="unasked")], CheckStatus.OK, "no calls yet"),
     ],

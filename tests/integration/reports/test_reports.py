@@ -45,6 +45,7 @@ from cc_bridge.records import (
 )
 from cc_bridge.reports.calendar import Days, read_date
 from cc_bridge.reports.figures import Figure, apart
+from cc_bridge.reports.lost_call_callbacks import BY
 from cc_bridge.reports.query import BANDS, INTERVALS, Dimension, QueueSettings, ReportQuery
 from cc_bridge.reports.registry import REPORTS
 from cc_bridge.reports.render.data import as_csv, as_json
@@ -52,7 +53,9 @@ from cc_bridge.reports.render.html import as_html
 from cc_bridge.reports.render.localization import LANGUAGES, Localization, catalogue
 from cc_bridge.reports.render.terminal import as_table
 from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.queries.computed_report import compute_report
 from cc_bridge.storage.reports import SqlSource, reading
+from cc_bridge.storage.reports.queue_spellings import queues_of_reports
 from cc_bridge.surveys.business_hours import BusinessHours
 from support.records import visit as a_visit
 from support.scores import csat, nps, yes_no
@@ -238,6 +241,32 @@ def test_a_queue_that_is_stored_in_two_spellings_is_one_queue(engine, renamed, n
     """The spelling of the configuration is shown, otherwise the newest."""
     changes = {} if configured else {"settings": QueueMap({"support": SETTINGS["support"]})}
     assert content(made(renamed, name, by, **changes)) == content(made(engine, name, by, **changes))
+
+
+@pytest.mark.parametrize("by", BY)
+@pytest.mark.parametrize("configured", [SETTINGS, QueueMap()])
+def test_the_callbacks_of_a_queue_in_two_spellings_are_in_one_row(engine, renamed, by, configured):
+    ask = asking(by, settings=configured)
+
+    def callbacks(database):
+        with reading(database) as connection:
+            return compute_report(connection, "lost", ask, NOW).tables[-1]
+
+    assert callbacks(renamed) == callbacks(engine)
+
+
+@pytest.mark.parametrize(
+    ("configured", "shown"), [((), "sales"), (("Sales", "first"), "Sales"), (("SALES", "first"), "SALES")]
+)
+def test_a_form_offers_each_queue_once_as_reports_show_it(renamed, configured, shown):
+    with reading(renamed) as connection:
+        names = queues_of_reports(connection, configured)
+    assert names == sorted(names)
+    assert [name for name in names if name.lower() == "sales"] == [shown]
+    assert ("first" in names) == bool(configured)
+    settings = QueueMap(dict.fromkeys(configured, QueueSettings()))
+    (row,) = made(renamed, "service", queues=("sales",), settings=settings).tables[0].rows
+    assert row.keys == (shown,)
 
 
 def test_a_queue_alone(engine, inside):
