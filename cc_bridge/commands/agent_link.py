@@ -52,7 +52,7 @@ def link(name: str, days: int, url: str, path: Path | None) -> None:
     """
     from time import time
 
-    from cc_bridge.web.agent_links import AgentLinks
+    from cc_bridge.web.access.agent_links import AgentLinks
 
     config = load_config(path)
     token = config.http.access_token()

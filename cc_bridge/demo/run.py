@@ -40,7 +40,7 @@ from cc_bridge.records import Outcome
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.demo_table import ratings_by_queue, visits_by_outcome
-from cc_bridge.web.agent_links import AgentLinks
+from cc_bridge.web.access.agent_links import AgentLinks
 
 __all__ = ["RECORDING", "run"]
 

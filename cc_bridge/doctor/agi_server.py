@@ -18,7 +18,7 @@ from cc_bridge.config import Config
 from cc_bridge.daemon.process.port_holder import FREEPBX_PORT, PortHolder, port_holder
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.errors import ConfigError
-from cc_bridge.web.auth import is_loopback
+from cc_bridge.web.access.token_auth import is_loopback
 
 __all__ = ["AgiAnswer", "ask", "check", "check_secret"]
 

@@ -16,7 +16,7 @@ from cc_bridge.config import Config, HttpConfig
 from cc_bridge.daemon.process.port_holder import FREEPBX_PORT, is_listening, port_holder
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.setup.pbx_kind import PbxKind, pbx_kind
-from cc_bridge.web.auth import is_loopback
+from cc_bridge.web.access.token_auth import is_loopback
 from cc_bridge.web.own_client import read_page
 
 __all__ = ["check", "runs"]

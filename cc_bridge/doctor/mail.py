@@ -12,7 +12,7 @@ from cc_bridge.config import DigestConfig
 from cc_bridge.digest.smtp import MailFailed, MailServer, try_out
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, warn
 from cc_bridge.errors import ConfigError
-from cc_bridge.web.auth import is_loopback
+from cc_bridge.web.access.token_auth import is_loopback
 
 __all__ = ["check"]
 

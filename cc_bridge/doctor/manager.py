@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from cc_bridge.config import AmiConfig, Config
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.doctor.session import ManagerSnapshot
-from cc_bridge.web.auth import is_loopback
+from cc_bridge.web.access.token_auth import is_loopback
 
 __all__ = ["CLASSES", "check", "connected_results", "connection_failed", "in_user_section", "login_refused"]
 

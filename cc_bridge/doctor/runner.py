@@ -36,7 +36,7 @@ from cc_bridge.doctor.check_result import CheckResult, fail
 from cc_bridge.doctor.originate import check_privileges, place_test_call
 from cc_bridge.doctor.session import ManagerSession, ManagerSnapshot, take_snapshot
 from cc_bridge.errors import AmiError, AmiRefused, CcBridgeError
-from cc_bridge.web.auth import is_loopback
+from cc_bridge.web.access.token_auth import is_loopback
 
 __all__ = ["DoctorRun"]
 

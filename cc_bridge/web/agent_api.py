@@ -15,8 +15,8 @@ from twisted.web.resource import Resource
 
 from cc_bridge.customers.recording_address import comment_url
 from cc_bridge.customers.spoken_comment import StoredComment
-from cc_bridge.web.agent_links import AgentLinks, BadLink
-from cc_bridge.web.auth import ONLY_WITH_ONE, bearer
+from cc_bridge.web.access.agent_links import AgentLinks, BadLink
+from cc_bridge.web.access.token_auth import ONLY_WITH_ONE, bearer
 from cc_bridge.web.json_resource import JsonResource, as_bytes, usual_rate
 from cc_bridge.web.openapi.agents import AGENT, COMMENT
 from cc_bridge.web.pages.comments import ReadSound

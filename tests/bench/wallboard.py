@@ -39,7 +39,7 @@ from cc_bridge.daemon.service import Context
 from cc_bridge.daemon.services.wallboard_publisher import WallboardPublisher
 from cc_bridge.records import QueueVisit
 from cc_bridge.wallboard.today import RatingToday
-from cc_bridge.web.auth import TokenAuth
+from cc_bridge.web.access.token_auth import TokenAuth
 from cc_bridge.web.connection import HttpLimits
 from cc_bridge.web.server import site
 

@@ -30,8 +30,8 @@ from cc_bridge.records import (
     Trigger,
 )
 from cc_bridge.storage.schema.tables import row_of
+from cc_bridge.web.access.token_auth import TokenAuth
 from cc_bridge.web.access.visitor import Role, Visitor
-from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.pages.home import HomePage
 from cc_bridge.web.pages.page import PageHost
 from cc_bridge.web.pages.system import SystemFact, SystemState

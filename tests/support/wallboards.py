@@ -14,7 +14,7 @@ from cc_bridge.storage.queries.today import VisitRow
 from cc_bridge.wallboard.board import BoardAgent, BoardCaller, LiveFigures, RatedQuestion, build_board
 from cc_bridge.wallboard.thresholds import Threshold, Thresholds
 from cc_bridge.wallboard.today import RatingToday, Today
-from cc_bridge.web.auth import TokenAuth
+from cc_bridge.web.access.token_auth import TokenAuth
 from cc_bridge.web.server import site
 from cc_bridge.web.wallboard_json import as_json
 from cc_bridge.web.wallboard_stream import EventStream

@@ -21,8 +21,8 @@ from cc_bridge.reports.render.localization import Language
 from cc_bridge.storage.personal_data.recordings import Recordings
 from cc_bridge.storage.queries.agent_page import read_agent_page
 from cc_bridge.storage.queries.spoken_comments import comment_of_agent
+from cc_bridge.web.access.agent_links import AgentLinks
 from cc_bridge.web.agent_api import AgentCommentsResource, AgentResource
-from cc_bridge.web.agent_links import AgentLinks
 from cc_bridge.web.resources import TreeResource
 
 __all__ = ["AgentApi"]

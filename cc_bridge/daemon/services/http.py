@@ -15,7 +15,7 @@ from cc_bridge.daemon.services.listening_service import ListeningService
 from cc_bridge.daemon.services.pages import Pages
 from cc_bridge.daemon.services.wallboard_publisher import WallboardPublisher
 from cc_bridge.errors import ConfigError
-from cc_bridge.web.auth import BearerAuth
+from cc_bridge.web.access.token_auth import BearerAuth
 from cc_bridge.web.connection import HttpLimits
 from cc_bridge.web.proxies import TrustedProxies
 from cc_bridge.web.server import Scrape, site

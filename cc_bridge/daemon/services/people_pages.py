@@ -17,7 +17,7 @@ from cc_bridge.daemon.services.people_reads import (
 )
 from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.render.localization import Language, Localization
-from cc_bridge.web.agent_links import AgentLinks
+from cc_bridge.web.access.agent_links import AgentLinks
 from cc_bridge.web.pages.agents import AgentsPage
 from cc_bridge.web.pages.call import CallPage
 from cc_bridge.web.pages.calls.page import CallTree

@@ -1,1 +1,1 @@
-"""Access to the pages: who the visitor is, and what the visitor may see."""
+"""Access to the pages and APIs: who sends a request, and what the sender may see."""

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
 from cc_bridge.web.access.passwords import is_password
 from cc_bridge.web.access.rules import AccessRules, user_name
 from cc_bridge.web.access.sessions import Sessions
-from cc_bridge.web.auth import same
+from cc_bridge.web.access.token_auth import same
 
 __all__ = ["LogIn"]
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from itsdangerous import BadData
 
 from cc_bridge.web.access.rules import AccessRules
-from cc_bridge.web.signatures import signed_values
+from cc_bridge.web.access.signatures import signed_values
 
 __all__ = ["SESSION_SECONDS", "Sessions"]
 

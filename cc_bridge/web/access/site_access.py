@@ -19,8 +19,8 @@ from twisted.web.http import Request
 
 from cc_bridge.web.access.rules import AccessRules, user_name
 from cc_bridge.web.access.sessions import Sessions
+from cc_bridge.web.access.token_auth import TokenAuth, bearer, same
 from cc_bridge.web.access.visitor import Refusal, Role, Visitor
-from cc_bridge.web.auth import TokenAuth, bearer, same
 from cc_bridge.web.proxies import is_from_trusted_proxy
 
 __all__ = ["RoleCheck", "SiteAccess", "WallCheck", "visitor_of"]

@@ -25,11 +25,11 @@ from cc_bridge.reports.team_average import COLLEAGUES, averages, ended_days
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.agent_page import COMMENTS, read_agent_page
 from cc_bridge.storage.schema.tables import row_of
+from cc_bridge.web.access.agent_links import AgentLinks, BadLink
+from cc_bridge.web.access.signatures import signed_values
+from cc_bridge.web.access.token_auth import TokenAuth
 from cc_bridge.web.agent_api import AgentResource
-from cc_bridge.web.agent_links import AgentLinks, BadLink
-from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.server import site
-from cc_bridge.web.signatures import signed_values
 from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Browsing, Response
 from support.scores import csat

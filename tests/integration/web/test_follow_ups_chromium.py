@@ -19,7 +19,7 @@ from cc_bridge.records import Answer, CustomerNumber
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.follow_ups import moved, one, opened
 from cc_bridge.storage.schema.tables import row_of
-from cc_bridge.web.agent_links import AgentLinks
+from cc_bridge.web.access.agent_links import AgentLinks
 from cc_bridge.web.server import site
 from cc_bridge.web.wallboard_stream import EventStream
 from integration.web.test_wallboard_chromium import FAINT

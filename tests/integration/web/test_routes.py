@@ -28,8 +28,8 @@ from cc_bridge.reports.registry import REPORTS
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.follow_ups import opened
 from cc_bridge.storage.schema.tables import row_of
+from cc_bridge.web.access.agent_links import AgentLinks
 from cc_bridge.web.access.visitor import Role
-from cc_bridge.web.agent_links import AgentLinks
 from cc_bridge.web.openapi.admission import Admission
 from cc_bridge.web.openapi.operations import OPERATIONS
 from cc_bridge.web.pages.page import PageResource

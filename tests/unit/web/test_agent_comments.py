@@ -9,8 +9,8 @@ from twisted.internet.task import Clock
 
 from cc_bridge.customers.spoken_comment import StoredComment
 from cc_bridge.errors import StorageError
+from cc_bridge.web.access.agent_links import AgentLinks, BadLink
 from cc_bridge.web.agent_api import AgentCommentsResource, AgentResource
-from cc_bridge.web.agent_links import AgentLinks, BadLink
 from cc_bridge.web.resources import TreeResource
 from cc_bridge.web.server import site
 from support.http_client import Browsing

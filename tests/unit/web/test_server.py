@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.web.test.requesthelper import DummyRequest
 
 from cc_bridge.web.access.cookies import CookieNames
-from cc_bridge.web.auth import TokenAuth, is_loopback
+from cc_bridge.web.access.token_auth import TokenAuth, is_loopback
 from cc_bridge.web.server import _MetricsResource, site
 from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Response, sent

@@ -7,7 +7,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from cc_bridge.web import wallboard_stream
-from cc_bridge.web.auth import TokenAuth
+from cc_bridge.web.access.token_auth import TokenAuth
 from cc_bridge.web.server import site
 from cc_bridge.web.server_sent_event import ServerSentEvent
 from cc_bridge.web.wallboard_stream import EventStream

@@ -5,12 +5,12 @@ from base64 import urlsafe_b64encode
 import pytest
 from hypothesis import given, strategies as st
 
+from cc_bridge.web.access.agent_links import AgentLinks
 from cc_bridge.web.access.form_keys import form_key, is_form_key
 from cc_bridge.web.access.passwords import hash_password, is_password
 from cc_bridge.web.access.rules import AccessRules, User, user_name
 from cc_bridge.web.access.sessions import SESSION_SECONDS, Sessions
 from cc_bridge.web.access.visitor import Role
-from cc_bridge.web.agent_links import AgentLinks
 from support.site_access import PASSWORD, quick_hash, users
 
 TOKEN = "a-token-of-the-house"

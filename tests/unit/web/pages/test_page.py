@@ -6,8 +6,8 @@ from twisted.internet.task import Clock
 
 from cc_bridge.errors import StorageError
 from cc_bridge.web.access.form_keys import form_key
+from cc_bridge.web.access.token_auth import TokenAuth
 from cc_bridge.web.access.visitor import Role, Visitor
-from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.pages.home import HomePage
 from cc_bridge.web.pages.page import PageHost, PageResource
 from cc_bridge.web.pages.rendered import texts

@@ -18,8 +18,8 @@ from cc_bridge.reports.call_filter import CallFilter, ListKind
 from cc_bridge.reports.listed_call import CallListPart, GivenAnswer, ListedCall, StoredWord
 from cc_bridge.reports.query import BANDS, QueueSettings, ReportQuery
 from cc_bridge.reports.render.localization import Localization
+from cc_bridge.web.access.token_auth import TokenAuth
 from cc_bridge.web.access.visitor import Role, Visitor
-from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.pages.calls.page import CallListSettings, CallsPage, CallTree
 from cc_bridge.web.pages.calls.view import PAGE_SIZE
 from cc_bridge.web.pages.page import PageHost

@@ -10,7 +10,7 @@ Note: a link works for any person who has it, but it shows only the page of its 
 from itsdangerous import BadData
 
 from cc_bridge.errors import CcBridgeError
-from cc_bridge.web.signatures import signed_values
+from cc_bridge.web.access.signatures import signed_values
 
 __all__ = ["AgentLinks", "BadLink"]
 
