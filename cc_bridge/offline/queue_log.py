@@ -19,8 +19,10 @@ from cc_bridge.errors import UnreadableFile
 from cc_bridge.offline.files import uncompressed
 from cc_bridge.offline.replay import read_stream, replay
 from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
+from cc_bridge.queue_log.compared_sides import QueueLogSide, RecordedSide
+from cc_bridge.queue_log.differences import Comparison
 from cc_bridge.queue_log.parse import LineCounts, QueueLogLine, read
-from cc_bridge.queue_log.reconcile import Comparison, QueueLogSide, RecordedSide, compare
+from cc_bridge.queue_log.reconcile import compare
 from cc_bridge.queue_log.visits import LoggedVisit, QueueLogVisits
 from cc_bridge.records import Gap, QueueVisit, Talk
 from cc_bridge.storage.migrate import database

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from cc_bridge.queue_log.differences import Comparison, Difference, DifferenceReason
 from cc_bridge.queue_log.parse import LineCounts
-from cc_bridge.queue_log.reconcile import Comparison, Difference, DifferenceReason
 from cc_bridge.records import Outcome
 from cc_bridge.safe_text.printable import json_text
 

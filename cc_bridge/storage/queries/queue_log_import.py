@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, func, select
 
-from cc_bridge.queue_log.reconcile import RecordedSide
+from cc_bridge.queue_log.compared_sides import RecordedSide
 from cc_bridge.queue_log.visits import LoggedVisit
 from cc_bridge.queue_names import queue_key
 from cc_bridge.records import EndedBy, Gap, GapReason, Outcome, QueueVisit, Record, Talk, Transfer

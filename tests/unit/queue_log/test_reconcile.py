@@ -11,14 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from cc_bridge.cli import main
+from cc_bridge.queue_log.compared_sides import QueueLogSide, RecordedSide
+from cc_bridge.queue_log.differences import DifferenceKind, DifferenceReason
 from cc_bridge.queue_log.parse import LineCounts, QueueLogLine, read
-from cc_bridge.queue_log.reconcile import (
-    DifferenceKind,
-    DifferenceReason,
-    QueueLogSide,
-    RecordedSide,
-    compare,
-)
+from cc_bridge.queue_log.reconcile import compare
 from cc_bridge.queue_log.visits import QueueLogVisits
 from cc_bridge.records import EndedBy, Gap, GapReason, Outcome, QueueVisit, Talk, Transfer
 from support.paths import FIXTURES
