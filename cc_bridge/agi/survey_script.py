@@ -12,7 +12,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from cc_bridge.agi.channel import AgiChannel
 from cc_bridge.agi.request import Request
-from cc_bridge.agi.survey_session import VARIABLE, StoreRecord, SurveyContext, SurveySession
+from cc_bridge.agi.survey_channel import VARIABLE
+from cc_bridge.agi.survey_session import SurveyContext, SurveySession
+from cc_bridge.agi.survey_store import StoreRecord
 from cc_bridge.surveys.attribution import Invitation
 from cc_bridge.surveys.eligibility import NotAskedReason
 

@@ -23,7 +23,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.error import ConnectionDone
 from twisted.protocols.basic import LineOnlyReceiver
 
-from cc_bridge.agi.survey_session import STORE_SECONDS
+from cc_bridge.agi.survey_store import STORE_SECONDS
 from cc_bridge.daemon.jobs.survey_history import SurveyHistoryJob
 from support.forks import Fork
 from support.reactor_loop import until

@@ -10,7 +10,8 @@ from twisted.internet.testing import StringTransport
 from cc_bridge.agi.channel import PLAY_SECONDS
 from cc_bridge.agi.server import AgiLimits, FastAgiFactory
 from cc_bridge.agi.survey_script import SurveyScript
-from cc_bridge.agi.survey_session import FAREWELL_SECONDS, STORE_SECONDS
+from cc_bridge.agi.survey_session import FAREWELL_SECONDS
+from cc_bridge.agi.survey_store import STORE_SECONDS
 from cc_bridge.records import Answer, OptOut, SurveyAttempt, SurveyResult
 from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
 from cc_bridge.surveys.definition import parse_survey

@@ -17,7 +17,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import capturedLogs, formatEvent
 from twisted.python.threadpool import ThreadPool
 
-from cc_bridge.agi import survey_session
+from cc_bridge.agi import survey_store
 from cc_bridge.agi.server import AgiLimits, FastAgiFactory
 from cc_bridge.agi.survey_script import SurveyScript
 from cc_bridge.errors import StorageError
@@ -441,7 +441,7 @@ def test_nothing_can_be_stored(logged):
 
 
 def test_an_answer_that_is_slow_to_be_stored_ends_the_survey(monkeypatch):
-    monkeypatch.setattr(survey_session, "STORE_SECONDS", 0.05)
+    monkeypatch.setattr(survey_store, "STORE_SECONDS", 0.05)
     bridge = Bridge(hangs_on=Answer)
     call = talk(bridge, keys=["5", "5"])
     assert call.heard == ["ask_agent", "vm-goodbye"]
@@ -450,7 +450,7 @@ def test_an_answer_that_is_slow_to_be_stored_ends_the_survey(monkeypatch):
 
 
 def test_an_attempt_that_is_slow_to_be_stored_holds_no_caller(monkeypatch):
-    monkeypatch.setattr(survey_session, "_ATTEMPT_SECONDS", 0.05)
+    monkeypatch.setattr(survey_store, "_ATTEMPT_SECONDS", 0.05)
     bridge = Bridge(hangs_on=SurveyAttempt)
     call = talk(bridge, keys=["5", "5"])
     assert call.heard == ["ask_agent", "ask_wait", "thanks"]
@@ -462,8 +462,8 @@ def test_nothing_of_a_database_that_stands_still_is_a_long_silence():
     bridge = Bridge(hangs_on=SurveyAttempt | Answer)
     call = talk(bridge, keys=["5", "5"])
     assert call.heard == ["ask_agent", "vm-goodbye"]
-    assert max(call.silences) < survey_session.STORE_SECONDS + 1
-    assert sum(call.silences) < survey_session.STORE_SECONDS + 2
+    assert max(call.silences) < survey_store.STORE_SECONDS + 1
+    assert sum(call.silences) < survey_store.STORE_SECONDS + 2
     assert bridge.stages[-1] == "partial"
 
 
@@ -680,7 +680,7 @@ def test_bad_heads(bridge, head, reason):
 def test_the_log_says_what_a_failed_store_means(seconds, consequence):
     ids = {"uniqueid": "1.1", "call_id": "1.1", "attempt_id": "1.1-1"}
     with capturedLogs() as logs:
-        failing = survey_session._store_within(
+        failing = survey_store.store_within(
             "answer", lambda _: fail(StorageError("x")), Clock(), seconds, ids
         )
         Deferred.fromCoroutine(failing)

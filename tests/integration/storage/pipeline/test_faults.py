@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, make_url
 from sqlalchemy.pool import NullPool
 from twisted.internet import reactor
 
-from cc_bridge.agi.survey_session import STORE_SECONDS
+from cc_bridge.agi.survey_store import STORE_SECONDS
 from cc_bridge.demo.pbx import RecordedPbx
 from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.run import RECORDING
