@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-__all__ = ["corpus_of", "hostile_input"]
+__all__ = ["corpus_of", "hostile_input", "mutated"]
 
 _CORPUS = Path(__file__).parent / "corpus"
 
@@ -23,12 +23,12 @@ def corpus_of(name: str) -> list[bytes]:
 def hostile_input(target: Any, corpus: Sequence[bytes], chance: Random) -> bytes:
     """Return a recorded input with changes, or an input that the target generates."""
     if chance.random() < 0.5:
-        return _mutated(chance, corpus, target.tokens)
+        return mutated(chance, corpus, target.tokens)
     generated: bytes = target.generated(chance)[:_LONGEST]
     return generated
 
 
-def _mutated(chance: Random, corpus: Sequence[bytes], tokens: Sequence[bytes]) -> bytes:
+def mutated(chance: Random, corpus: Sequence[bytes], tokens: Sequence[bytes]) -> bytes:
     """Return a recorded input with one to eight changes; `tokens` are texts with a meaning to the target."""
     data = bytearray(chance.choice(corpus))
     for _ in range(chance.randint(1, 8)):

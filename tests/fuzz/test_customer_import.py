@@ -5,7 +5,8 @@ from unicodedata import category
 from cc_bridge.customers.csv_import import LONGEST, LONGEST_LINE, CsvFault, NotATable, read
 from cc_bridge.customers.number_keys import NumberKeys
 from cc_bridge.privacy.caller_keys import CallerKeys
-from support.fuzzing import corpus, fuzz
+from fuzz.inputs import corpus_of
+from fuzz.parsers import fuzz
 
 TOKENS = [
     b",", b";", b"\t", b'"', b'""', b"'", b"\n", b"\r\n", b"\r", b"sep=;\n", b"sep=,\n",
@@ -52,4 +53,4 @@ def check(data, _chance):
 
 
 def test_no_file_stops_the_import():
-    assert fuzz(check, corpus("customer_import"), TOKENS) > 100
+    assert fuzz(check, corpus_of("customer_import"), TOKENS) > 100

@@ -6,7 +6,8 @@ from cc_bridge.queue_log.parse import LineCounts, of_row, read
 from cc_bridge.queue_log.report import events_text
 from cc_bridge.queue_log.visits import QueueLogVisits
 from cc_bridge.storage.schema.tables import row_of
-from support.fuzzing import chunks, corpus, fuzz
+from fuzz.inputs import corpus_of
+from fuzz.parsers import chunks, fuzz
 from support.recordings import RECORDINGS
 
 TOKENS = [
@@ -51,4 +52,4 @@ def check(data, chance):
 
 def test_no_queue_log_stops_the_parser():
     recorded = [path.read_bytes() for path in sorted(RECORDINGS.glob("*/*.queue_log"))]
-    assert fuzz(check, corpus("queue_log") + recorded, TOKENS) > 100
+    assert fuzz(check, corpus_of("queue_log") + recorded, TOKENS) > 100

@@ -5,7 +5,8 @@ from cc_bridge.safe_text.printable import LONGEST_LINE
 from cc_bridge.surveys.definition import parse_survey
 from cc_bridge.surveys.interview import Interview
 from cc_bridge.surveys.steps import Finish, KeyPressed, StepResult
-from support.fuzzing import corpus, fuzz
+from fuzz.inputs import corpus_of
+from fuzz.parsers import fuzz
 from support.generated_surveys import SOUNDS
 from support.paths import ROOT
 
@@ -45,4 +46,4 @@ def ends(interview, chance):
 
 def test_no_survey_file_stops_the_parser():
     shipped = [path.read_bytes() for path in sorted((ROOT / "config" / "surveys").glob("*.toml"))]
-    assert fuzz(check, corpus("survey_files") + shipped, TOKENS) > 100
+    assert fuzz(check, corpus_of("survey_files") + shipped, TOKENS) > 100

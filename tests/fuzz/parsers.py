@@ -1,4 +1,4 @@
-"""Fuzzing with hypothesis: hostile inputs until the time is over.
+"""Fuzzing of a parser: hostile inputs until the time is over.
 
 CC_BRIDGE_FUZZ_SECONDS is the time of each target, 20 s by default. CC_BRIDGE_FUZZ_SEED is the first seed. The
 seed is printed, so that a failed run can be repeated. Hypothesis draws the generated inputs and shrinks them.
@@ -11,41 +11,19 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from itertools import count
-from pathlib import Path
 
 from hypothesis import HealthCheck, given, seed, settings, strategies as st
 
-CORPUS = Path(__file__).parents[1] / "fuzz" / "corpus"
+from fuzz.inputs import mutated
+
 SECONDS = float(os.environ.get("CC_BRIDGE_FUZZ_SECONDS", "20"))
 _EXAMPLES = 50  # of one seed of hypothesis
 _MUTATIONS = 20  # of each example
-_MOST_CHANGES = 6
-_LONGEST_PIECE = 64  # bytes
-
-
-def corpus(target: str) -> list[bytes]:
-    """Return the samples of a target: the files of its directory in `corpus/`, sorted by name."""
-    return [path.read_bytes() for path in sorted((CORPUS / target).iterdir())]
 
 
 def generated(tokens: Sequence[bytes]) -> st.SearchStrategy[bytes]:
     """Return the strategy of inputs that are made of a target's tokens and of other bytes."""
     return st.lists(st.sampled_from(tokens) | st.binary(max_size=8), max_size=40).map(b"".join)
-
-
-def mutated(chance: random.Random, samples: Sequence[bytes], tokens: Sequence[bytes]) -> bytes:
-    """Return a sample in which up to six pieces are deleted, repeated or replaced."""
-    data = chance.choice(samples)
-    for _ in range(chance.randint(0, _MOST_CHANGES)):
-        start = chance.randint(0, len(data))
-        end = start + chance.randint(0, _LONGEST_PIECE)
-        other = chance.choice(samples)
-        at = chance.randint(0, len(other))
-        put = chance.choice(
-            [b"", data[start:end] * 2, data[end:], chance.choice(tokens), chance.randbytes(3), other[at:]]
-        )
-        data = data[:start] + put + data[end:]
-    return data
 
 
 def chunks(data: bytes, chance: random.Random) -> list[bytes]:
