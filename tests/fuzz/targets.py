@@ -19,6 +19,8 @@ from twisted.python.failure import Failure
 from cc_bridge.agi.channel import AgiChannel
 from cc_bridge.agi.request import Request
 from cc_bridge.agi.server import AgiLimits, FastAgiFactory
+from cc_bridge.ami.codec import Codec
+from cc_bridge.calls.ami_events import WANTED
 from cc_bridge.customers.number_keys import NumberKeys
 from cc_bridge.privacy.caller_keys import CallerKeys
 from cc_bridge.web.customer_api import CustomersResource
@@ -28,9 +30,10 @@ from cc_bridge.web.pages.log_in import LogInPage, LogOutPage
 from cc_bridge.web.pages.page import PageHost
 from cc_bridge.web.server import site
 from cc_bridge.web.wallboard_stream import EventStream
+from fuzz.ami_streams import WORDS, changed, feed, recorded, words
 from support.site_access import access, users
 
-__all__ = ["TARGETS", "AgiHead", "Http"]
+__all__ = ["TARGETS", "AgiHead", "AmiStream", "Http"]
 
 _BEARER = b"Authorization: Bearer 0123456789abcdef"
 _PERSIAN = b"\xe2\x80\xae\xd8\xb3\xd8\xa7\xd8\xb1\xd8\xa7"  # U+202E and a name
@@ -209,6 +212,33 @@ class Http:
         return b"%s %s %s\r\n%s\r\n\r\n%s" % (method, path, version, b"\r\n".join(headers), body)
 
 
+class AmiStream:
+    """The AMI codec, with streams of events. Half of the connections have one input."""
+
+    tokens = WORDS
+
+    def __init__(self) -> None:
+        self._codec = self._connected()
+
+    @staticmethod
+    def _connected() -> Codec:
+        return Codec(WANTED, max_message=8192)
+
+    def generated(self, chance: Random) -> bytes:
+        """Return a changed piece of a recorded stream, or a stream of words."""
+        if chance.random() < 0.5:
+            return words(chance)
+        stream = chance.choice(recorded())
+        start = chance.randrange(len(stream))
+        return changed(stream[start : start + chance.randrange(4000)], chance)
+
+    def feed(self, data: bytes, chance: Random) -> None:
+        """Feed a stream in some pieces."""
+        if chance.random() < 0.5:
+            self._codec = self._connected()
+        feed(self._codec, data, chance)
+
+
 def _never(_keys: Any) -> Deferred[Any]:
     return Deferred()
 
@@ -218,4 +248,4 @@ def _stored(*_: Any) -> Deferred[None]:
 
 
 # Name of a target, which is also the folder of its recorded inputs -> its class.
-TARGETS: dict[str, type[AgiHead | Http]] = {"agi_head": AgiHead, "http": Http}
+TARGETS: dict[str, type[AgiHead | AmiStream | Http]] = {"agi_head": AgiHead, "codec": AmiStream, "http": Http}

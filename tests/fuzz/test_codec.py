@@ -12,7 +12,7 @@ from cc_bridge.ami.codec import Codec
 from cc_bridge.ami.messages import AnyEvent, MessageCounts
 from cc_bridge.calls.ami_events import WANTED
 from cc_bridge.offline.replay import read_stream
-from fuzz.hostile_ami import CORPUS, WORDS, changed, feed
+from fuzz.ami_streams import CORPUS, WORDS, changed, feed
 from support.recordings import all_recordings, recording
 
 SECONDS = float(os.environ.get("CC_BRIDGE_FUZZ_SECONDS", "20")) / 2  # for each of two tests
