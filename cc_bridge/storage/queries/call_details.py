@@ -45,8 +45,8 @@ class CallDetails:
         without = self._wanted - self._calls.keys()  # in progress: a call gets its row when it ends
         v, s, d = queue_visits.c, survey_attempts.c, survey_decisions.c
         self._numbers = self._texts(v.caller_number, v.entered_at, without)
-        keys = [self._texts(v.caller_key, v.entered_at, without)]
-        keys += [self._texts(c.caller_key, at, without) for c, at in ((s, s.started_at), (d, d.decided_at))]
+        parts = ((v, v.entered_at), (s, s.started_at), (d, d.decided_at))
+        keys = [self._texts(c.caller_key, at, without) for c, at in parts]
         self._keys = {of: key for each in keys for of, texts in each.items() for key in texts if key}
         self._talks = self._by_call(self._read(select(talks), talks.c.call_id), ask)
         self._answers = self._by_call(self._read(_given(), survey_attempts.c.call_id), ask)
@@ -60,8 +60,8 @@ class CallDetails:
         In a list of lost calls, `row` is a LostCall.
         """
         found = _LISTED[kind](self, row)
-        call = self._calls.get((row.pbx, row.call_id))
         of = row.pbx, row.call_id
+        call = self._calls.get(of)
         key = getattr(row, "caller_key", "") or (call.caller_key if call else self._keys.get(of, ""))
         return replace(
             found,
