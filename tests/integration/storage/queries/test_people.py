@@ -1,6 +1,7 @@
 """The queries of the pages about persons on real databases: lost calls, one call, customers, comments."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from threading import Barrier, Thread
 
 import pytest
@@ -9,9 +10,12 @@ from sqlalchemy import event
 from cc_bridge.customers.lost_calls import LostCallStatus
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.follow_up import Action, FollowUpReason, FollowUpState
-from cc_bridge.records import Outcome, Talk
+from cc_bridge.records import Answer, Outcome, QueueVisit, Ring, SurveyAttempt, Talk
+from cc_bridge.reports.call_filter import CallFilter, ListKind
+from cc_bridge.reports.query import ReportQuery
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.call_journey import call_journey
+from cc_bridge.storage.queries.call_list import read_calls
 from cc_bridge.storage.queries.customer_search import customers_like
 from cc_bridge.storage.queries.follow_ups import listed, moved, opened
 from cc_bridge.storage.queries.lost_callers import lost_caller, lost_callers, take_lost_call
@@ -184,6 +188,22 @@ def test_the_journey_of_a_call(ask):
     assert [each.reason for each in found.attempts] == ["hung_up"]
     assert sorted(each.kind for each in found.answers) == ["comment", "csat"]
     assert (found.customer.customer_id, found.caller_key, found.number) == ("C-17", MARYAM, f"+{MARYAM}")
+
+
+def test_a_call_in_progress_has_the_number_of_its_visit_or_survey(engine, ask):
+    """The record of a whole call is written when the call ends."""
+    kept = {"9.1": {QueueVisit, Ring, Talk}, "9.2": {Ring, SurveyAttempt, Answer}, "9.3": {Ring}}
+    for (call_id, kinds), caller in zip(kept.items(), (MARYAM, REZA, REZA), strict=True):
+        parts = answered(call_id, caller, NOW - HOUR, FOLDER)
+        write(engine, *(each for each in parts if type(each) in kinds))
+    day = datetime.fromtimestamp(NOW, UTC).date()
+    rings = ask(read_calls, ReportQuery(day, day), CallFilter(day, day, ListKind.RINGS), NOW).rows
+    numbers = {each.call_id: (each.number, each.caller_key) for each in rings}
+    assert numbers == {"9.1": (f"+{MARYAM}", MARYAM), "9.2": (REZA, REZA), "9.3": (None, "")}
+    for call_id, (number, key) in numbers.items():
+        journey = ask(call_journey, "main", call_id)
+        assert (journey.call, journey.number, journey.caller_key) == (None, number, key)
+        assert NOW - HOUR <= journey.started_at < NOW
 
 
 def test_a_follow_up_is_part_of_the_call_that_opened_it(engine, ask):
