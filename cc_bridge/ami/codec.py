@@ -207,11 +207,12 @@ class Codec:
             return
         text = block.decode("utf-8", "replace")
         found = plan.layouts.extract(text) or self._extract_values(block, text, plan)
-        stamp = found[1][0] if found else ""
+        names, values = found or ((), ("",))
+        stamp = values[0]
         if found is None or not ((stamp and self._unstamped == 0) or self._is_stamped(stamp)):
             self._taint(block)
         else:
-            messages.append(_new_tuple(ExtractedEvent, (plan.name, *found)))
+            messages.append(_new_tuple(ExtractedEvent, (plan.name, names, values)))
 
     def _extract_values(
         self, block: bytes, text: str, plan: _ExtractionPlan

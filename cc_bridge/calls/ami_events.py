@@ -72,6 +72,7 @@ def _reader(make: Callable[..., CallEvent | None], always: str, maybe: str = "")
 _MEMBER_STATE = "PausedReason Wrapuptime LastPause"
 _MEMBER = _reader(member_seen, "Queue Interface MemberName Status Paused", _MEMBER_STATE)
 _CALLER = "CallerIDNum CallerIDName"
+_CALLED = "Uniqueid Linkedid Queue Interface MemberName DestUniqueid"
 
 _READERS: dict[str, _EventReader] = {
     "Newchannel": _reader(channel_started, f"Uniqueid Linkedid Context Exten {_CALLER}", "Language Channel"),
@@ -84,11 +85,7 @@ _READERS: dict[str, _EventReader] = {
     "QueueCallerAbandon": _reader(
         gave_up, f"Uniqueid Linkedid Queue HoldTime OriginalPosition {_CALLER}", "Language"
     ),
-    "AgentCalled": _reader(
-        called,
-        "Uniqueid Linkedid Queue Interface MemberName DestUniqueid",
-        f"DestChannel Channel Context Exten {_CALLER} Language",
-    ),
+    "AgentCalled": _reader(called, _CALLED),
     "AgentConnect": _reader(
         connected,
         f"Uniqueid Linkedid Queue Interface MemberName DestUniqueid DestChannel HoldTime {_CALLER}",
@@ -121,6 +118,7 @@ _READERS: dict[str, _EventReader] = {
 }
 _ITEMS = {"QueueMember": _reader(member_seen, "Queue Location Name Status Paused", _MEMBER_STATE)}
 _OF_DIRECT_CALLS = {
+    "AgentCalled": _reader(called, _CALLED, f"DestChannel Channel Context Exten {_CALLER} Language"),
     "DialBegin": _reader(
         dial_started,
         "DestUniqueid DestChannel",

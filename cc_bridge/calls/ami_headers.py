@@ -149,11 +149,12 @@ def called(
     """Return the typed event for AgentCalled: a queue started to ring an agent's phone.
 
     `dial` has the further headers of a Dial: the names of both channels, the caller's place in the dialplan,
-    and the caller ID. For a member behind a Local channel, the event also contains the queue's Dial of that
-    channel. The reason is that cc_bridge's event filter for manager.conf excludes the DialBegin of this Dial.
+    and the caller ID. It is empty if calls without a queue are not recorded. For a member behind a Local
+    channel, the event also contains the queue's Dial of that channel. The reason is that cc_bridge's event
+    filter for manager.conf excludes the DialBegin of this Dial.
     """
     dialled = None
-    if is_local(interface) and dial[0]:
+    if dial and dial[0] and is_local(interface):
         dialled = dial_started(at, ring_uniqueid, dial[0], uniqueid, linkedid, *dial[1:])
     return _new(Called, (at, uniqueid, linkedid, queue, interface, member, ring_uniqueid, dialled))
 
@@ -288,6 +289,8 @@ def _paused_at(text: str) -> float:
 
     The result is 0 if the header is empty, 0 or no plausible instant.
     """
+    if text in ("", "0"):  # the usual case; an exception would take ten times as long
+        return 0.0
     try:
         return instant_of(text)
     except ValueError:
