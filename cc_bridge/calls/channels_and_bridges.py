@@ -84,9 +84,10 @@ class Channels:
         The halves of a Local channel can end one after the other. For the half that is still open,
         `other_half` still returns the removed half.
         """
-        self.left_bridge(uniqueid)
-        other = self._pairs.pop(uniqueid, None)
         channel = self._channels.pop(uniqueid, None)
+        if channel is not None and channel.bridge is not None:
+            self._leave(channel, channel.bridge)
+        other = self._pairs.pop(uniqueid, None)
         if other is not None and other not in self._channels:
             self._pairs.pop(other, None)
         return channel
@@ -188,12 +189,14 @@ class Channels:
     def left_bridge(self, uniqueid: str) -> None:
         """Remove a channel from its bridge, if it is in one."""
         channel = self._channels.get(uniqueid)
-        if channel is None or channel.bridge is None:
-            return
-        members = self._bridges[channel.bridge]
-        members.discard(uniqueid)
+        if channel is not None and channel.bridge is not None:
+            self._leave(channel, channel.bridge)
+
+    def _leave(self, channel: Channel, bridge: str) -> None:
+        members = self._bridges[bridge]
+        members.discard(channel.uniqueid)
         if not members:
-            del self._bridges[channel.bridge]
+            del self._bridges[bridge]
         channel.bridge = None
 
     def is_alone(self, uniqueid: str) -> bool:

@@ -43,9 +43,11 @@ def _hang_ups(channels: Channels, talk: OpenTalk) -> list[tuple[float, EndedBy]]
     hang_ups: list[tuple[float, EndedBy]] = []
     for leg, side in ((talk.caller, EndedBy.CALLER), (talk.agent or talk.dialed, EndedBy.AGENT)):
         channel = channels.find(leg)
-        if channel is not None and channel.hung_up_at is not None:
+        if channel is None:
+            continue
+        if channel.hung_up_at is not None:
             hang_ups.append((channel.hung_up_at, side))
-        if channel is not None and channel.killed_at is not None:
+        if channel.killed_at is not None:
             hang_ups.append((channel.killed_at, EndedBy.SYSTEM))
     return hang_ups
 

@@ -192,9 +192,9 @@ class Talks:
         talk.
         """
         uniqueid = event.uniqueid
-        if uniqueid in self.by_leg.legs:
+        if talks := self.by_leg.with_leg(uniqueid):
             self._local_legs.answer_by_dialplan(uniqueid)
-            for talk in self.by_leg.with_leg(uniqueid):
+            for talk in talks:
                 if uniqueid in (talk.caller, talk.agent):
                     talk.redirected |= is_redirected(self._channels, uniqueid, event.place)
                     self._part(talk, ended_by(self._channels, talk, uniqueid, event.place), event.at)

@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from cc_bridge.ami.codec import Codec, EventSpec
 from cc_bridge.ami.event_shape import is_cut
 from cc_bridge.ami.messages import AnyEvent, ExtractedEvent, Message, encode
-from cc_bridge.calls.ami_events import WANTED, read
+from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.offline.replay import read_stream
 from support.recordings import all_recordings, recording
 
@@ -160,8 +160,8 @@ def test_cut_and_whole_events_are_read_alike(path):
         messages = (message for chunk in read_stream(path) for message in codec.feed(chunk))
         return [event for m in messages if isinstance(m, AnyEvent) if (event := read(m, float))]
 
-    cut = Codec(WANTED)
-    whole = Codec({name: EventSpec(line=wish.line) for name, wish in WANTED.items()})
+    cut = Codec(WANTED_FOR_DIRECT_CALLS)
+    whole = Codec({name: EventSpec(line=wish.line) for name, wish in WANTED_FOR_DIRECT_CALLS.items()})
     assert typed(cut) == typed(whole)
     assert cut.counts == whole.counts
 
