@@ -22,7 +22,7 @@ from cc_bridge.storage.schema.tables import metadata
 
 __all__ = ["CHANGED", "DAYS", "FIRST_DAY", "LINGERING", "RUDE", "Year"]
 
-FIRST_DAY = dt.date(2025, 12, 1)  # all of it is past: a daemon reads later days again and again as today's
+FIRST_DAY = dt.date(2025, 12, 1)
 DAYS = 365
 CHANGED = dt.date(2026, 6, 1)
 RUDE, LINGERING = (7, 13), 21  # numbers of agents
