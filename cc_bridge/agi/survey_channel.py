@@ -29,8 +29,9 @@ class SurveyChannel:
     def sound(self, prompt: str, survey_language: str, language: str = "") -> str:
         """Return the name of the sound file of a prompt in a language.
 
-        Without `language`, the prompt is in `survey_language`, the survey's language. The name includes the
-        language's folder if `language` is given and the channel has another language.
+        Without `language`, the prompt is in `survey_language`, the survey's language, and the name has no
+        folder. With `language`, the name starts with the folder of this language, unless the channel already
+        has the language.
         """
         if not language or language == self._language:
             return self._survey.sound(prompt, survey_language)

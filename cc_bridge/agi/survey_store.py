@@ -1,8 +1,8 @@
-"""The storing of a survey's records: how long the caller waits for each, and what the interview hears of it.
+"""The store of a survey's records: how long a caller waits for each record, and the result for the interview.
 
-A caller may hang up at any moment. An answer is therefore on disk before the next prompt is sent. If an
-answer cannot be stored in time, it still waits to be stored. No caller waits for an attempt that is slow to
-be stored.
+A caller may hang up at any moment. So the next prompt is sent only when the answer is on disk. If that takes
+too long, the result is NOT_STORED; the answer is then stored later. For an attempt, the survey waits only
+briefly and then continues.
 """
 
 from collections.abc import Callable, Mapping
@@ -50,18 +50,19 @@ class SurveyStore:
         self._ids = ids
 
     async def attempt(self, attempt: SurveyAttempt) -> StepResult:
-        """Store an attempt, whose end is not known yet. Return NOT_STORED if that fails, otherwise DONE.
+        """Store an attempt that has not ended yet. Return NOT_STORED if that fails, otherwise DONE.
 
-        The survey waits only _ATTEMPT_SECONDS for the attempt to be on disk. A slower store continues
-        meanwhile, and the result is DONE.
+        The survey waits at most _ATTEMPT_SECONDS. If the attempt is not on disk by then, the result is DONE,
+        and the attempt is stored later.
         """
         stored = await self._within(attempt, _ATTEMPT_SECONDS)
         return StepResult.NOT_STORED if stored is StoreOutcome.FAILED else StepResult.DONE
 
     async def step(self, record: Answer | OptOut, seconds_left: float) -> StepResult:
-        """Store a record. Return DONE, or NOT_STORED if storing failed or took too long.
+        """Store a record. Return DONE, or NOT_STORED if that fails or takes longer than the survey can wait.
 
-        `seconds_left` are the seconds that are left for the next step of the survey.
+        The survey can wait for STORE_SECONDS. `seconds_left` is the time that is left for the survey; if it
+        is shorter, the survey waits only for this time.
         """
         seconds = min(STORE_SECONDS, max(seconds_left, _LEAST_STORE_SECONDS))
         stored = await self._within(record, seconds)

@@ -53,19 +53,20 @@ _EXEMPT = b"Event: OriginateResponse\r"
 
 
 def has_sure_end(event: bytes) -> bool:
-    """Return whether an event surely has the last header of a channel, and so is not cut.
+    """Return whether an event surely has the header that Asterisk writes last for a channel.
 
-    Asterisk limits a caller's number to 79 bytes. So a caller cannot forge a header that is _FAR bytes behind
-    the number. If the result is False, `is_cut` must decide, which takes longer.
+    Such an event is not cut. Asterisk limits a caller's number to 79 bytes. So a caller can write this header
+    into the number, but not _FAR bytes behind the start of the number. If the result is False, `is_cut` must
+    decide, which takes longer.
     """
     return event.rfind(b"Linkedid: ") - event.rfind(b"CallerIDNum: ") >= _FAR
 
 
 def are_surely_whole(blocks: Sequence[bytes], start: int, end: int) -> bool:
-    """Return whether the last event with values of callers in `blocks[start:end]` is surely not cut.
+    """Return whether the last event in `blocks[start:end]` with the number of a caller is surely not cut.
 
-    The result is also True if no event has such values. If it is False, `is_cut` must decide. This function
-    takes less time than `is_cut`, and its result is True for most events.
+    The result is also True if no event has such a number. If the result is False, `is_cut` must decide. This
+    function takes less time than `is_cut`, and its result is True for most events.
     """
     for index in range(end - 1, start - 1, -1):
         event = blocks[index]

@@ -67,9 +67,11 @@ class ExtractedEvent(NamedTuple):
     """An event with only the headers that its EventSpec names.
 
     name: the name of the event
-    values: the value of Timestamp, then the values of the required and of the optional headers of the
-        EventSpec, in its order. A missing header has the value "".
-    names: the names of these headers; that of a missing one is "" too
+    values: the value of Timestamp, then the values of the required and of the optional headers in the order
+        of the EventSpec
+    names: the names of the same headers, in the same order
+
+    The name and the value of a missing header are "".
     """
 
     name: str

@@ -148,10 +148,10 @@ def called(
 ) -> Called:
     """Return the typed event for AgentCalled: a queue started to ring an agent's phone.
 
-    `dial` has the further headers of a Dial: the names of both channels, the caller's place in the dialplan,
-    and the caller ID. It is empty if calls without a queue are not recorded. For a member behind a Local
-    channel, the event also contains the queue's Dial of that channel. The reason is that cc_bridge's event
-    filter for manager.conf excludes the DialBegin of this Dial.
+    `dial` has the headers about the dial: the names of both channels, the caller's place in the dialplan, and
+    the caller ID. `dial` is empty if calls without a queue are not recorded. For a member behind a Local
+    channel, the typed event also contains the dial of that channel, because cc_bridge's event filter for
+    manager.conf excludes the DialBegin of this dial.
     """
     dialled = None
     if dial and dial[0] and is_local(interface):

@@ -23,8 +23,9 @@ __all__ = ["CallJourney"]
 class CallJourney:
     """The records of one call. The words in them, such as an outcome, are texts as stored.
 
-    call: None while the call lasts, for a call that was imported from queue_log, and if the record was lost
-    follow_ups: those that the call opened, and those to which the call is linked
+    call: the record of the whole call; None while the call lasts, if it was imported from queue_log, and if
+        the record was lost
+    follow_ups: the follow-ups that the call opened, and those to which the call is linked
     customer: the caller's id and name from the CRM
     shared: many people call from this number
     hidden: a part of the call is left out, because it belongs to a queue that the visitor may not see

@@ -1,4 +1,4 @@
-"""The differences between queue_log and the records: their kinds, their reasons, and all of a comparison."""
+"""The differences between queue_log and the records: kinds, reasons, and the result of a comparison."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -34,9 +34,9 @@ class ListedCall:
         call has no number; None if no record says the number, as of a talk in a call that has not ended
     customer: the customer's name from the CRM; empty if it is not known
     agents: the names of the agents who talked with the caller, or of the agent who was rung
-    words: the outcome, the result and the reason, as far as it has them
+    words: the outcome, the result and the reason of the row; those that it lacks are left out
     wait_seconds, talk_seconds: None if it has no such time; the wait of a ring is the time for which it rang
-    marked: it is in the numerator of the figure behind which the list is
+    marked: whether the row counts in the numerator of the figure that the list explains
     """
 
     at: float

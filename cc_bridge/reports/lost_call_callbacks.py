@@ -44,8 +44,8 @@ class LostCallCount:
     """The number `n` of lost calls that have the same `key`, result (`managed`) and `decided`.
 
     `key` is the value of the query's dimension, such as the name of a queue. `decided` is False while the
-    result may still change. If an agent called back, `seconds` has the time until then for each call. For
-    other results, and while the result may still change, `seconds` is not read.
+    result may still change. If the result is final and an agent called back, `seconds` has one time for each
+    call, from the lost call to the callback. Otherwise `seconds` has no meaning.
     """
 
     key: Group

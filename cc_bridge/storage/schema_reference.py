@@ -55,11 +55,11 @@ indexes: a view may read more rows. For a year with millions of calls, use `cc-b
 count each hour and day.
 
 PostgreSQL has additional tables with the figures of past days: `agent_facts`, `agent_presence`, `lost_calls`,
-`queue_talks`, `queue_waits` and `rated_calls`. The table `rollup_watermark` has the first day without such
-figures. The daemon counts a day two to three hours after its end, its lost calls two days later, and both
-again when a row comes late. `v_agent_day` and reports read these tables, so query the view instead of them.
-Rows that you delete by hand remain in the figures until you run
-`UPDATE rollup_watermark SET refreshed_until = '...'` with their first day."""
+`queue_talks`, `queue_waits` and `rated_calls`. The daemon counts a day two to three hours after its end, and
+the lost calls of the day two days after that. If a row of a counted day comes late, both are counted again.
+The table `rollup_watermark` has the first day that is not counted. Do not query these tables; `v_agent_day`
+and the reports read them. If you delete rows by hand, these tables still count them until you run
+`UPDATE rollup_watermark SET refreshed_until = '...'` with the day of the oldest deleted row."""
 
 EXAMPLES = {
     "Service level of a day: visits answered within 20 s, without visits abandoned within 5 s": """\

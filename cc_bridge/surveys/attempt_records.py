@@ -72,7 +72,8 @@ def answer_record(
 def recording_path(recordings: str, attempt_id: str, question: str) -> str:
     """Return the path of a question's recording in the folder `recordings`, without the file name extension.
 
-    Characters that are unsafe in a file name are replaced, because the Uniqueid is input from outside.
+    Characters that are unsafe in a file name are replaced, because `attempt_id` contains a Uniqueid, which
+    comes from outside.
     """
     name = re.sub(r"[^A-Za-z0-9.-]", "_", f"{attempt_id}-{question}")
     return f"{recordings}/{name[-_LONGEST_NAME:]}"

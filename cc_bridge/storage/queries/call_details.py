@@ -110,9 +110,9 @@ class CallDetails:
         return next(filter(None, found), "") or key or ("" if found else None)
 
     def _texts(self, text: Column[Any], at: Column[Any], of: Collection[_Call]) -> Mapping[_Call, list[str]]:
-        """Return the values of the column `text` in the records of the calls `of`, by call.
+        """Return, for each call in `of`, the values of the column `text` in the records of the call.
 
-        `at` is the column by whose instants the values of a call are ordered.
+        The values of a call are in the order of the column `at`, which has instants.
         """
         found: defaultdict[_Call, list[str]] = defaultdict(list)
         c = text.table.c
@@ -124,7 +124,10 @@ class CallDetails:
     def _read(
         self, statement: Select[Any], call_id: Column[Any], of: Collection[_Call] | None = None
     ) -> Iterator[Any]:
-        """Yield the rows of the calls `of`, or of all wanted calls without `of`."""
+        """Yield the rows of `statement` for the calls in `of`; without `of`, for all calls of this object.
+
+        `call_id` is the column with the id of a row's call.
+        """
         wanted = self._wanted if of is None else of
         for some in id_batches(sorted({each for _, each in wanted})):
             for row in self._connection.execute(statement.where(call_id.in_(some))):

@@ -30,11 +30,11 @@ class QueueRouting:
 def latest_routing(
     connection: Connection, pbx: str, since: float, callers: int
 ) -> Mapping[str, QueueRouting]:
-    """Return the routing of the latest callers of each queue, by the name of the queue.
+    """Return, by the name of the queue, how many of its latest callers were not routed to the survey.
 
-    Names that differ only in case are one queue; the result has the name in its latest call. Only calls
-    since `since`, in UTC seconds since the epoch, are read. Of each queue, the latest `callers` callers are
-    counted.
+    Names that differ only in case are one queue; the result has the name of the queue's latest call. Only
+    calls since `since`, in UTC seconds since the epoch, are read. Of each queue, at most the latest `callers`
+    callers are counted.
     """
     t, n = talks.c, not_routed_calls.c
     answered = (

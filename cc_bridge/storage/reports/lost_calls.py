@@ -1,14 +1,15 @@
 """Report queries about lost calls of known callers and their results: called back, called again, or neither.
 
-The formulas are those of `customers/lost_calls.py`. The database applies them here, because a year has some
+The formulas are those of `customers/lost_calls.py`. The database applies them, because a year has several
 hundred thousand lost calls.
 
-The lost visits of the span are joined to the contacts of the same callers. Two kinds of contacts are of
-interest for a lost visit. The other contacts of its call show whether the call is lost, and whether the visit
-is the last one of the call. The answered contacts of the next 24 hours show whether the caller was reached.
+A contact is a visit, or a talk without a queue. Each lost visit of the span is joined to two kinds of
+contacts of the same caller. The other contacts of the same call show whether the call is lost, and whether
+the visit is the last one of the call. The answered contacts of the next 24 hours show whether the caller was
+reached.
 
-This join takes seconds for a year. So PostgreSQL has the lost calls of past days in the roll-up `lost_calls`;
-the join is only for later days.
+This join takes seconds for a year. So PostgreSQL has the lost calls of past days in the roll-up `lost_calls`,
+and only those of later days are joined.
 """
 
 from collections.abc import Collection, Iterator
@@ -100,9 +101,9 @@ class LostCallQueries(SpanQueries):
     def _counts(self, lost: Subquery) -> Select[Any]:
         """Return the SELECT of the numbers of lost calls by row of the report and by result.
 
-        Its last column has the microseconds until an agent called back: a text with the numbers of all these
-        calls on PostgreSQL, and the same number of all these calls on other databases. It is NULL for other
-        results.
+        The last column has the times until an agent called back, in microseconds. On PostgreSQL, it is a text
+        with the time of each counted call. On other databases, the SELECT also groups by the time, so that
+        all calls of a row have this time. The column is NULL for other results.
         """
         c = lost.c
         table: Any = lost
@@ -134,9 +135,10 @@ def _seconds(took: str | int | None, n: int) -> tuple[float, ...]:
 
 
 def _results(c: Any, is_recalled: ColumnElement[bool], now: float) -> tuple[ColumnElement[Any], ...]:
-    """Return the columns `decided` (1 or 0) and `managed` of lost calls with the columns `c`.
+    """Return the columns `decided` (1 or 0) and `managed` of lost calls.
 
-    `is_recalled` is the condition that the answer at `answered_at` was to a call from an agent.
+    `c` are the columns of the lost calls. `is_recalled` is the condition that an agent made the call that was
+    answered at `c.answered_at`.
     """
     decided = case((c.lost_at <= literal(now - RECALL_SECONDS, queue_visits.c.left_at.type), 1), else_=0)
     managed = case(

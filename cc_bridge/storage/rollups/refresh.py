@@ -1,13 +1,13 @@
 """The refresh of roll-ups: counts of past days for views and reports; PostgreSQL only.
 
 The table `rollup_watermark` has one row with the day `refreshed_until`. The tables of `tables.py` hold the
-counts of earlier days. Views and reports read these counts, and count the rows of later days. If figures of a
-day depend on later days (`LATER_DAYS`), they are counted with the last of these days.
+counts of earlier days. Views and reports read these counts, and count the rows of later days. Some figures of
+a day depend on later days (`LATER_DAYS`). These are counted when the last of these days is rolled up.
 
 Rows may come late, such as by an import. A trigger then moves the watermark back to the row's day, and that
 day is rolled up again. Trigger and refresh take the same lock, so no row is missed. Rows of the last hour
-fire no trigger: their day is not rolled up yet. Deletions fire none; `prune` corrects the roll-ups after
-them.
+fire no trigger: their day is not rolled up yet. Deletions fire no trigger; after deletions, `prune` corrects
+the roll-ups.
 """
 
 from collections.abc import Callable, Iterator
@@ -135,8 +135,8 @@ def prune(engine: Engine, pbx: str, calls: float | None, ratings: float | None) 
     The deleted rows are calls that started before the instant `calls`, and answers that were given before the
     instant `ratings`. Both instants are UTC seconds since the epoch; None means that no such row was deleted.
     The roll-ups of days before the instant are deleted. The day of the instant is rolled up again from its
-    remaining rows. Lost calls of other PBXs on days before the instant keep the result that deleted calls
-    gave them.
+    remaining rows. A lost call of another PBX may have its result from a call that is now deleted, such as a
+    callback. On days before the instant `calls`, such a lost call keeps its result.
     """
     if engine.dialect.name != "postgresql":
         return

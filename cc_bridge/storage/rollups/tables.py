@@ -1,13 +1,13 @@
 """The roll-up tables on PostgreSQL, with the figures of past days, and the SQL that fills them.
 
-`refresh.py` decides when a day is rolled up. The day is in every table, because days are counted, read and
-deleted one by one. A day is from midnight to midnight UTC. If a report uses another time zone, the start and
-the end of its time span are no whole UTC days; these parts are counted from the rows.
+`refresh.py` decides when a day is rolled up. Every table has a column with the day, because days are counted,
+read and deleted one by one. A day is from midnight to midnight UTC. If a report uses another time zone, the
+first and the last UTC day are only partly in its time span; these parts are counted from the rows.
 
 A day is counted from all rows that overlap it, even from an agent's state that started days earlier. Indexes
 by the first and last day of a state find these rows.
 
-The table `lost_calls` has a row for each call, because reports show a median. It has no caller key.
+The table `lost_calls` has a row for each lost call, because reports show the median time until a callback.
 """
 
 # ruff: noqa: S608 - the SQL here contains no outside values

@@ -32,5 +32,5 @@ class CookieNames:
 
     @property
     def wall(self) -> str:
-        """The cookie of a wall screen that has shown the token."""
+        """The cookie of a wall screen that has sent the right token."""
         return f"cc_bridge_wall_{self.daemon}"

@@ -36,7 +36,7 @@ class AccessRules:
     host: the address on which the daemon listens
     token: the token of programs and wall screens; empty means none
     users: the users by name
-    queues_of: returns the queues whose owner has this name
+    queues_of: a function that takes the name of a user and returns the queues that this user owns
     user_header: the header in which a trusted proxy names the user; empty means none
     user_header_role: the role of a user without an entry in `users`; None refuses such a user
     cookies: the names of the cookies
