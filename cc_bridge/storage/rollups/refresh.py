@@ -1,13 +1,13 @@
 """The refresh of roll-ups: counts of past days for views and reports; PostgreSQL only.
 
 The table `rollup_watermark` has one row with the day `refreshed_until`. The tables of `tables.py` hold the
-counts of earlier days. Views and reports read these counts, and count the rows of later days. Some figures of
+counts of earlier days. Views and reports read them, and count the rows of later days. Some figures of
 a day depend on later days (`LATER_DAYS`). These are counted when the last of these days is rolled up.
 
-Rows may come late, such as by an import. A trigger then moves the watermark back to the row's day, and that
+Rows may come late, as by an import. A trigger moves the watermark back to the day of the row, and that
 day is rolled up again. Trigger and refresh take the same lock, so no row is missed. Rows of the last hour
-fire no trigger: their day is not rolled up yet. Deletions fire no trigger; after deletions, `prune` corrects
-the roll-ups.
+fire no trigger: their day is not rolled up. Deletions fire no trigger; `prune` then corrects the
+roll-ups.
 """
 
 from collections.abc import Callable, Iterator
