@@ -556,5 +556,5 @@ def test_outside_the_hours_nobody_is_called_back(rig, house):
     given_up = {"queue": "sales", "stage": "callback_outside_hours"}
     house.until(lambda: house.metric("cc_bridge_survey_stages_total", **given_up) == 1)
     assert not rig.driver.events(event("Newexten", Context="to-customers"))
-    stages = [row["stage"] for row in house.rows("survey_decisions")]
-    assert stages == ["caller_left_first"]  # and not called_back
+    decided = house.until(lambda: house.rows("survey_decisions"))
+    assert [row["stage"] for row in decided] == ["caller_left_first"]  # and not called_back

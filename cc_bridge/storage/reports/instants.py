@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Integer,
+    Select,
     case,
     cast,
     func,
@@ -117,6 +118,14 @@ class LocalTime:
         else:
             later = func.timestampadd(text("SECOND"), seconds, at)
         return type_coerce(later, at.type)
+
+    def computed_once(self, rows: Select[Any]) -> Select[Any]:
+        """Return a SELECT for use in a join, whose expressions are computed once for each of its rows.
+
+        SQLite would otherwise compute an expression, such as that of `after`, for each pair of joined rows. It
+        does not do so for a SELECT with a limit.
+        """
+        return rows.offset(0) if self._dialect == "sqlite" else rows
 
     def up(self, seconds: Column[Any]) -> _Expression:
         """Return an SQL expression that rounds a number of seconds up to a whole number."""

@@ -168,7 +168,7 @@ def lost_call_rows(span: Span, instants: LocalTime, now: float, shared: Collecti
         v.outcome.in_(sorted(LOST)),
         v.caller_key.not_in(["", *sorted(shared)]),
     )
-    visit = lost.subquery("lost_visits").c
+    visit = instants.computed_once(lost).subquery("lost_visits").c
     contact = contacts_between(since - _DAY, read_until).subquery("contacts").c
     same_call = and_(contact.call_id == visit.call_id, contact.pbx == visit.pbx)
     answered = contact.outcome == Outcome.ANSWERED
