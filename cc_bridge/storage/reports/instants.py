@@ -122,8 +122,8 @@ class LocalTime:
     def computed_once(self, rows: Select[Any]) -> Select[Any]:
         """Return a SELECT for use in a join, whose expressions are computed once for each of its rows.
 
-        SQLite would otherwise compute an expression, such as that of `after`, for each pair of joined rows. It
-        does not do so for a SELECT with a limit.
+        SQLite would otherwise compute an expression, such as that of `after`, for each pair of joined rows.
+        SQLite does not do so for a SELECT with a limit.
         """
         return rows.offset(0) if self._dialect == "sqlite" else rows
 
