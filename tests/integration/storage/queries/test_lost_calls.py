@@ -143,6 +143,23 @@ def test_each_lost_call_is_not_compared_with_each_contact(engine):
     assert not any("Nested Loop" in line for line in joins)
 
 
+def test_sqlite_computes_the_end_of_each_window_once(tmp_path):
+    plans = []
+
+    def explain(connection, _cursor, statement, parameters, *_):
+        if "AS lost_visits" in statement and not statement.startswith("EXPLAIN"):
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.append([row[3] for row in plan])
+
+    engine = open_database(f"sqlite:///{tmp_path / 'calls.sqlite'}")
+    event.listen(engine, "before_cursor_execute", explain)
+    with reading(engine) as connection:
+        compute_report(connection, "lost", ReportQuery(date(2026, 11, 1), date(2026, 11, 30)), T)
+    engine.dispose()
+    assert plans
+    assert all("MATERIALIZE lost_visits" in plan for plan in plans)
+
+
 def edges():
     """Yield calls at the limits: answered as the caller was lost, 24 hours later, and just after that."""
     for number, later in enumerate((0.0, 1e-6, DAY - 1e-6, DAY, DAY + 1e-6)):
