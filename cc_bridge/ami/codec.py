@@ -110,7 +110,7 @@ class Codec:
         self._unstamped: int | None = None  # events since the last timestamp; None: no timestamp yet
 
     def feed(self, data: bytes) -> list[Any]:
-        """Return the messages that `data` completes: pyst2 `Event` and `Message` objects."""
+        """Return the messages that `data` completes: `Event`, `ExtractedEvent` and `Message` objects."""
         messages: list[Any] = []
         plans = self._plans or {}
         blocks = self._blocks(data)

@@ -1,7 +1,7 @@
 """AMI messages: responses and events, how many of them arrived, and the encoding of actions.
 
-Messages are pyst2's `ManagerMsg` and `Event`. Only `parse` is replaced: pyst2 0.5.1 fails on a `ChanVariable`
-header and keeps only the last of repeated headers.
+Messages are pyst2's `ManagerMsg` and `Event`, or an `ExtractedEvent` with some headers of an event. Only
+`parse` is replaced: pyst2 0.5.1 fails on a `ChanVariable` header and keeps only the last of repeated headers.
 """
 
 import re

@@ -1,6 +1,6 @@
 """The translation of AMI messages into the typed events of `events.py`.
 
-`read` turns one pyst2 `Event` into a typed event, or into None if the message is irrelevant. The functions of
+`read` turns one AMI event into a typed event, or into None if the message is irrelevant. The functions of
 `ami_headers.py` make the event. `WANTED` contains the names of the AMI events to accept, and the headers to
 extract from each event. The AMI parser in `ami/codec.py` ignores all other events.
 """
@@ -163,7 +163,7 @@ _ALL = _READERS | _OF_DIRECT_CALLS | _ITEMS
 def read(
     event: Any, received_at: Callable[[], float], plausible: tuple[float, float] = PLAUSIBLE_INSTANTS
 ) -> CallEvent | None:
-    """Return the typed form of a pyst2 `Event`; None if the event is irrelevant or malformed.
+    """Return the typed form of an `Event` or `ExtractedEvent`; None if the event is irrelevant or malformed.
 
     The typed event gets its instant from the `Timestamp` header, which Asterisk writes with microseconds. A
     PBX with timestampevents=no sends no such header. Then the instant is the result of `received_at()`. The
