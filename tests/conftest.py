@@ -3,8 +3,8 @@
 A running reactor's threads keep pytest alive, so it is stopped at the end.
 
 With xdist, one worker has all tests that share a running Asterisk, and the tests of a module stay together.
-Tests with an Asterisk come first: they take the longest. They mostly wait for phones, so `-n 4` suits two
-cores. xdist's own groups cannot do this: xdist 3.8 writes them to a place that pytest 9.2 does not read.
+Tests with an Asterisk come first: they take the longest. xdist's own groups cannot do this: xdist 3.8 writes
+them to a place that pytest 9.2 does not read.
 """
 
 import re
