@@ -48,6 +48,7 @@ class Kind(NamedTuple):
     agents_answer: bool = True
     lost: str = ""  # the outcome of the only visit, if no agent answers
     phone: str = ""  # of ours that calls; empty: a caller from outside
+    slow: tuple[str, ...] = ()  # phones that ring for long
 
 
 class MixCall:
@@ -73,6 +74,8 @@ class MixCall:
     def run(self) -> Script:
         if not self.kind.agents_answer:
             self.rig.plan(self.number, does="never")
+        for phone in self.kind.slow:  # before the call: a phone reads its plan when it is called
+            self.rings(phone, 4 * SLOW_SECONDS)
         if self.kind.exten is None:
             yield from self.kind.script(self)
             return
